@@ -1,0 +1,1 @@
+"""The SQL of sqlml, read by name through ``sqlml.queries``."""

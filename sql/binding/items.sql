@@ -1,0 +1,2 @@
+-- sql/binding/items.sql: the items as they are
+SELECT * FROM behavior.items

@@ -1,0 +1,38 @@
+-- sql/catalog/migrations/0001_first.sql: schema ml as of the first release
+CREATE SCHEMA IF NOT EXISTS ml;
+CREATE TABLE ml.schema_version (product VARCHAR NOT NULL, version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL);
+CREATE TABLE ml.versions (
+    version_id    VARCHAR PRIMARY KEY,      -- immutable, never used again; part of the names of its functions
+    model         VARCHAR NOT NULL,
+    version       INTEGER NOT NULL,
+    task          VARCHAR NOT NULL,
+    method        VARCHAR NOT NULL,
+    created_at    TIMESTAMP NOT NULL,       -- UTC
+    trained_until TIMESTAMP NOT NULL,       -- the last moment the training knew
+    horizon       INTERVAL NOT NULL,
+    label_window  INTERVAL NOT NULL,        -- shorter than the horizon where data were
+    lookback      INTERVAL NOT NULL,        -- the shortest history of any cut-off
+    tested        VARCHAR NOT NULL,         -- 'in time' or 'by customers'
+    options       JSON NOT NULL,
+    key_type      VARCHAR NOT NULL,
+    encoder       JSON NOT NULL,            -- columns: name, SQL expression, edges or levels
+    feature_sql   VARCHAR NOT NULL,         -- the composed query that training and scoring share
+    packages      JSON NOT NULL,
+    fingerprint   JSON NOT NULL,            -- rows, customers and time range of behavior.events
+    seed          BIGINT NOT NULL,
+    seconds       DOUBLE NOT NULL,
+    UNIQUE (model, version));
+CREATE TABLE ml.models (model VARCHAR PRIMARY KEY, version_id VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL);
+CREATE TABLE ml.weights (version_id VARCHAR PRIMARY KEY, safetensors BLOB NOT NULL);
+CREATE TABLE ml.functions (version_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, schema_name VARCHAR NOT NULL, function_name VARCHAR NOT NULL, is_table BOOLEAN NOT NULL);
+CREATE TABLE ml.metrics (version_id VARCHAR NOT NULL, method VARCHAR NOT NULL, population VARCHAR NOT NULL, metric VARCHAR NOT NULL, value DOUBLE, low DOUBLE, high DOUBLE);
+CREATE TABLE ml.cutoffs (version_id VARCHAR NOT NULL, purpose VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, n_rows BIGINT NOT NULL, base_rate DOUBLE NOT NULL);
+CREATE TABLE ml.features (version_id VARCHAR NOT NULL, name VARCHAR NOT NULL, is_used BOOLEAN NOT NULL, detail VARCHAR NOT NULL);
+CREATE TABLE ml.warnings (version_id VARCHAR NOT NULL, warning VARCHAR NOT NULL);
+CREATE TABLE ml.predictions (version_id VARCHAR NOT NULL, key VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, label BOOLEAN NOT NULL, score FLOAT NOT NULL, split VARCHAR NOT NULL);
+CREATE TABLE ml.training_log (version_id VARCHAR NOT NULL, epoch INTEGER NOT NULL, training_loss DOUBLE NOT NULL, stopping_loss DOUBLE NOT NULL);
+CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL, promoted_at TIMESTAMP NOT NULL);
+CREATE VIEW ml.latest AS
+SELECT max(event_time)::TIMESTAMP AS as_of FROM behavior.events
+WHERE event_time <= current_timestamp AT TIME ZONE 'UTC' AND customer_id IS NOT NULL;
+INSERT INTO ml.schema_version VALUES ('sqlml', 1, current_timestamp AT TIME ZONE 'UTC');

@@ -1,0 +1,8 @@
+-- sql/encoder/levels.sql: the values of one category column that are frequent enough to have a code of their own
+SELECT {column}::VARCHAR AS level
+FROM {table}
+WHERE {column} IS NOT NULL
+GROUP BY level
+HAVING count(*) >= $least
+ORDER BY count(*) DESC, level
+LIMIT $most

@@ -1,0 +1,12 @@
+-- sql/features/cadence.sql: the rhythm of active days, and how overdue the next one is
+SELECT customer_id, as_of,
+       avg(gap)::FLOAT                                                    AS gap_mean_days,
+       stddev_samp(gap)::FLOAT                                            AS gap_stddev_days,
+       max(gap)::FLOAT                                                    AS gap_max_days,
+       arg_max(gap, day)::FLOAT                                           AS gap_last_days,
+       ((as_of::DATE - max(day)) / avg(gap))::FLOAT                       AS overdue_ratio,
+       ((as_of::DATE - max(day) - avg(gap)) / (stddev_samp(gap) + 1))::FLOAT AS overdue_deviations
+FROM (SELECT customer_id, as_of, day,
+             day - lag(day) OVER (PARTITION BY customer_id, as_of ORDER BY day) AS gap
+      FROM (SELECT DISTINCT customer_id, as_of, event_time::DATE AS day FROM history))
+GROUP BY customer_id, as_of

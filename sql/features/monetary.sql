@@ -1,0 +1,12 @@
+-- sql/features/monetary.sql: monetary value, the M of RFM: level, spread and refunds          needs: amount
+SELECT customer_id, as_of,
+       sum(amount)::FLOAT                                       AS amount_total,
+       avg(amount)::FLOAT                                       AS amount_mean,
+       max(amount)::FLOAT                                       AS amount_max,
+       stddev_samp(amount)::FLOAT                               AS amount_stddev,
+       arg_max(amount, event_time)::FLOAT                       AS amount_last,
+       (sum(amount) / count(DISTINCT event_time::DATE))::FLOAT  AS amount_per_active_day,
+       count(*) FILTER (amount < 0)::FLOAT                      AS n_refunds,
+       (count(*) FILTER (amount < 0) / count(*))::FLOAT         AS refund_share
+FROM history
+GROUP BY customer_id, as_of

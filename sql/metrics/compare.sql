@@ -1,0 +1,26 @@
+-- sql/metrics/compare.sql: metrics of `heldout` (method, customer_id, is_active, label, score) for all and for active customers, with 90 % bootstrap intervals over customers
+WITH parts AS (
+    SELECT method, 'all' AS population, customer_id, label, score FROM heldout
+    UNION ALL
+    SELECT method, 'active' AS population, customer_id, label, score FROM heldout WHERE is_active
+), draws AS (
+    SELECT draw, customer_id, hash(customer_id::VARCHAR, draw, $seed) / 18446744073709551616.0::DOUBLE AS u
+    FROM (SELECT DISTINCT customer_id FROM heldout), range(1, $draws + 1) d(draw)
+), weighted AS (
+    SELECT customer_id, 0 AS draw, 1 AS weight FROM (SELECT DISTINCT customer_id FROM heldout)
+    UNION ALL
+    -- a Poisson(1) number of copies
+    SELECT customer_id, draw,
+           len(list_filter([.36787944, .73575888, .91969860, .98101184, .99634015, .99940582], lambda p: u > p)) AS weight FROM draws
+), predictions AS (
+    SELECT {'method': method, 'population': population, 'draw': draw} AS part, label, score, weight::DOUBLE AS weight
+    FROM parts JOIN weighted USING (customer_id) WHERE weight > 0
+), tall AS (
+    UNPIVOT (SELECT part.*, * EXCLUDE (part) FROM ({binary}))
+    ON n_rows, base_rate, mean_score, auc, log_loss, brier, ece, top_decile_lift INTO NAME metric VALUE value
+)
+SELECT method, population, metric,
+       any_value(value) FILTER (draw = 0)                  AS value,
+       quantile_cont(value, .05) FILTER (draw > 0)         AS low,
+       quantile_cont(value, .95) FILTER (draw > 0)         AS high
+FROM tall GROUP BY method, population, metric ORDER BY method, population, metric

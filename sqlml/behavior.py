@@ -1,0 +1,282 @@
+"""The behaviour contract: what schema `behavior` holds, how `map` writes its views, what `check` finds wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from sqlml import queries
+from sqlml.errors import DataError, did_you_mean
+from sqlml.queries import Behavior, identifier, literal
+
+EVENTS, CUSTOMERS, ITEMS = "events", "customers", "items"
+RESERVED = "as_of"
+TIMES = ("TIMESTAMP", "DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Size and time range (UTC) of the events that count."""
+
+    n_events: int
+    n_customers: int
+    first_event: datetime
+    newest_event: datetime
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that `check` found: `severity` is error, warning or note; `sql` shows the rows."""
+
+    severity: str
+    text: str
+    count: int
+    sql: str
+
+
+def read(cursor: duckdb.DuckDBPyConnection) -> Behavior:
+    """The columns of schema `behavior`.
+
+    Raises:
+        DataError: `behavior.events` is missing, or a required column is missing or of the wrong type.
+    """
+    found = {name: _columns(cursor, name) for name in (EVENTS, CUSTOMERS, ITEMS)}
+    if not found[EVENTS]:
+        raise DataError(
+            "There is no table or view behavior.events. Write one with columns customer_id and event_time, "
+            "or let `sqlml map --events TABLE_OR_FILE` write it."
+        )
+    behavior = Behavior(**found)
+    problems = [problem for problem in _breaches(behavior) if problem]
+    if problems:
+        raise DataError("\n".join(problems))
+    return behavior
+
+
+def facts(cursor: duckdb.DuckDBPyConnection) -> Facts:
+    """Size and time range of the events.
+
+    Raises:
+        DataError: No event counts.
+    """
+    row = cursor.execute(queries.text("behavior/facts")).fetchone()
+    if row is None or not row[0]:
+        raise DataError("behavior.events holds no event with a customer_id and an event_time up to now.")
+    return Facts(*row)
+
+
+def check(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, severities: Sequence[str]) -> Iterator[Finding]:
+    """Run the files of `sql/checks` whose needs are met; their name begins with the severity."""
+    for file in queries.folder("checks"):
+        severity = file.name.partition("_")[0]
+        if severity not in severities or not all(map(behavior.has, file.needs)):
+            continue
+        if file.name == "error_customers_twice" and behavior.has("customers.valid_from"):
+            continue
+        count = (cursor.execute(f"SELECT count(*) FROM ({file.text})").fetchone() or (0,))[0]
+        if count:
+            yield Finding(severity, file.purpose, count, file.text)
+
+
+def require_sound(cursor: duckdb.DuckDBPyConnection, behavior: Behavior) -> None:
+    """Stop where `check` finds an error.
+
+    Raises:
+        DataError: It names each breach, its count and the SQL that shows the rows.
+    """
+    errors = [f"{f.count:,} {f.text}. Rows: {f.sql}" for f in check(cursor, behavior, ("error",))]
+    if errors:
+        raise DataError("The behaviour tables break the contract.\n" + "\n".join(errors))
+
+
+def choose_attributes(behavior: Behavior, named: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(used, left out) columns of behavior.customers.
+
+    Raises:
+        DataError: A named column does not exist or cannot be used.
+    """
+    usable = [c for c, kind in behavior.customers.items()
+              if c not in ("customer_id", "valid_from") and not kind.endswith("]") and "(" not in kind.replace(
+                  "DECIMAL(", "").replace("ENUM(", "")]  # fmt: skip
+    if "valid_from" in behavior.customers or tuple(named) == ("all",):
+        return tuple(usable), ()
+    for name in named:
+        if name not in usable:
+            raise DataError(f"behavior.customers has no usable attribute '{name}'." + did_you_mean(
+                name, usable, "attributes"))  # fmt: skip
+    return tuple(named), tuple(c for c in usable if c not in named)
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    query = """SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'behavior' AND table_name = ?
+               AND database_name = current_database()"""
+    if not (cursor.execute(query, [relation]).fetchone() or (0,))[0]:
+        return {}
+    return {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE behavior.{relation}").fetchall()}
+
+
+def _breaches(behavior: Behavior) -> Iterator[str]:
+    for column in ("customer_id", "event_time"):
+        if column not in behavior.events:
+            existing = ", ".join(behavior.events)
+            yield f"behavior.events has no column {column}; it has {existing}. Rename one in the view."
+    if (kind := behavior.events.get("event_time", "DATE")) not in TIMES:
+        hint = "event_time AT TIME ZONE 'UTC'" if "TIME ZONE" in kind else "event_time::TIMESTAMP"
+        yield f"behavior.events.event_time is {kind}; it must be TIMESTAMP or DATE. In the view write {hint}."
+    for column in ("amount", "quantity"):
+        if not _is_number(kind := behavior.events.get(column, "DOUBLE")):
+            yield f"behavior.events.{column} is {kind}; it must be a number. In the view write {column}::DOUBLE."
+    if RESERVED in behavior.events:
+        yield "behavior.events has a column as_of, a name that is reserved. Rename it in the view."
+    for relation, key in ((CUSTOMERS, "customer_id"), (ITEMS, "item_id")):
+        columns: Mapping[str, str] = getattr(behavior, relation)
+        if columns and key not in columns:
+            yield f"behavior.{relation} has no column {key}; it has {', '.join(columns)}. Rename one in the view."
+        kind, other = behavior.events.get(key), columns.get(key)
+        if kind and other and not _comparable(kind, other):
+            yield f"{key} is {kind} in behavior.events and {other} in behavior.{relation}: cast one in its view."
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith("DECIMAL") or kind in ("FLOAT", "DOUBLE") or kind.endswith("INT") or kind == "INTEGER"
+
+
+def _comparable(one: str, other: str) -> bool:
+    return one == other or (_is_number(one.replace("UINTEGER", "INTEGER")) and _is_number(other))
+
+
+GUESSES: Mapping[str, tuple[str, ...]] = {
+    "customer": ("customer_id", "customerid", "customer", "user_id", "userid", "user", "client_id", "visitor_id",
+                 "account_id", "member_id", "cust_id"),
+    "time": ("event_time", "timestamp", "event_timestamp", "ts", "time", "datetime", "date", "event_date",
+             "order_date", "invoice_date", "invoicedate", "purchase_date", "created_at", "occurred_at"),
+    "type": ("event_type", "type", "event", "event_name", "action"),
+    "item": ("item_id", "itemid", "item", "product_id", "productid", "sku", "stock_code", "stockcode"),
+    "amount": ("amount", "revenue", "total", "total_price", "value", "price", "sales"),
+    "quantity": ("quantity", "qty", "n_items"),
+    "known_at": ("known_at", "ingested_at", "loaded_at"),
+}  # fmt: skip
+COLUMNS = {"customer": "customer_id", "time": "event_time", "type": "event_type", "item": "item_id",
+           "amount": "amount", "quantity": "quantity", "known_at": "known_at"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EventSource:
+    """One source of events for `map`: a table, view or file, and which of its columns mean what.
+
+    Every field but `relation` may be None: then an obvious column name is looked for. `''` means: none.
+    """
+
+    relation: str
+    customer: str | None = None
+    time: str | None = None
+    type: str | None = None
+    type_value: str | None = None
+    item: str | None = None
+    amount: str | None = None
+    quantity: str | None = None
+    known_at: str | None = None
+    where: str | None = None
+
+
+def events_view(cursor: duckdb.DuckDBPyConnection, sources: Sequence[EventSource]) -> str:
+    """The CREATE VIEW statement of behavior.events over one or several sources.
+
+    Raises:
+        DataError: A source or a column does not exist, or no column looks like the customer or the time.
+    """
+    selects = [_events_select(cursor, source) for source in sources]
+    body = "\nUNION ALL BY NAME\n".join(selects)
+    return f"CREATE OR REPLACE VIEW behavior.events AS\n{body};"
+
+
+def entity_view(cursor: duckdb.DuckDBPyConnection, name: str, key: str, relation: str, column: str | None) -> str:
+    """The CREATE VIEW statement of behavior.customers or behavior.items: all columns, the key renamed."""
+    source, types = _source(cursor, relation)
+    role = "customer" if key == "customer_id" else "item"
+    column = column or _guess(types, role)
+    if column is None:
+        raise DataError(f"No column of {relation} looks like the {role}: name it with --{role}-key. "
+                        f"Columns: {', '.join(types)}.")  # fmt: skip
+    _require(column, types, relation)
+    keyed = f"* RENAME ({identifier(column)} AS {key})" if column != key else "*"
+    select = f"SELECT {keyed}\nFROM {source}\nWHERE {identifier(column)} IS NOT NULL"
+    return f"CREATE OR REPLACE VIEW behavior.{name} AS\n{select};"
+
+
+def _events_select(cursor: duckdb.DuckDBPyConnection, source: EventSource) -> str:
+    relation, types = _source(cursor, source.relation)
+    chosen = {role: _chosen(source, role, types) for role in COLUMNS}
+    if source.type_value is not None:
+        chosen["type"] = None
+    for role in ("customer", "time"):
+        if chosen[role] is None:
+            raise DataError(f"No column of {source.relation} looks like the {role}: name it with --{role}. "
+                            f"Columns: {', '.join(types)}.")  # fmt: skip
+    columns = [f"{_expression(role, name, types)} AS {COLUMNS[role]}" for role, name in chosen.items() if name]
+    if source.type_value is not None:
+        columns.append(f"{literal(source.type_value)} AS event_type")
+    conditions = [f"{_column(str(chosen[role]), types)} IS NOT NULL" for role in ("customer", "time")]
+    if source.where:
+        conditions.append(f"({source.where})")
+    return f"SELECT {(',' + chr(10) + '       ').join(columns)}\nFROM {relation}\nWHERE {' AND '.join(conditions)}"
+
+
+def _chosen(source: EventSource, role: str, types: Mapping[str, str]) -> str | None:
+    given: str | None = getattr(source, role)
+    if given is None:
+        return _guess(types, role)
+    if given and role != "amount":
+        _require(given, types, source.relation)
+    return given or None
+
+
+def _expression(role: str, name: str, types: Mapping[str, str]) -> str:
+    """Times with a zone become UTC; a time kept as text is parsed; types become text."""
+    column, kind = _column(name, types), types.get(name, "")
+    if role in ("time", "known_at"):
+        return f"({column} AT TIME ZONE 'UTC')" if "TIME ZONE" in kind else f"{column}::TIMESTAMP"
+    if role == "type":
+        return f"{column}::VARCHAR"
+    return column if name in types else f"({column})"
+
+
+def _column(name: str, types: Mapping[str, str]) -> str:
+    return identifier(name) if name in types else name
+
+
+def _guess(types: Mapping[str, str], role: str) -> str | None:
+    lower = {name.lower(): name for name in types}
+    return next((lower[guess] for guess in GUESSES[role] if guess in lower), None)
+
+
+def _require(column: str, types: Mapping[str, str], relation: str) -> None:
+    if column not in types:
+        raise DataError(f"{relation} has no column '{column}'." + did_you_mean(column, types, "columns"))
+
+
+def _source(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, dict[str, str]]:
+    """A relation as SQL, fully qualified (a view looks in its own schema first), and its columns."""
+    path = Path(relation)
+    if path.suffix.lower() in (".parquet", ".csv", ".tsv", ".json"):
+        if "*" not in relation and not path.exists():
+            raise DataError(f"There is no file {relation}.")
+        reader = {"parquet": "read_parquet", "json": "read_json"}.get(path.suffix.lower()[1:], "read_csv")
+        sql = f"{reader}({literal(str(path.resolve()))})"
+    else:
+        sql = relation if "." in relation or relation.startswith('"') else f"main.{identifier(relation)}"
+    try:
+        described = cursor.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
+    except duckdb.Error as error:
+        raise DataError(f"Cannot read {relation}: {error}") from error
+    return sql, {name: str(kind) for name, kind, *_ in described}
+
+
+def source_fields() -> tuple[str, ...]:
+    """The options of an event source, in order."""
+    return tuple(f.name for f in fields(EventSource) if f.name != "relation")

@@ -1,0 +1,252 @@
+"""What is stored in schema `ml`: models, versions, weights, metrics. It knows bytes and metadata, nothing else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from sqlml import queries
+from sqlml.errors import CatalogError, ModelError, did_you_mean
+from sqlml.options import ModelOptions
+from sqlml.queries import identifier, literal
+from sqlml.transforms import Encoder
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Version:
+    """One trained version of a model, as it is read back."""
+
+    version_id: str
+    model: str
+    version: int
+    task: str
+    method: str
+    options: ModelOptions
+    encoder: Encoder
+    function_kinds: tuple[str, ...]
+    database: str
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """Everything that one training writes, in one transaction."""
+
+    model: str
+    task: str
+    trained_until: datetime
+    horizon: timedelta
+    label_window: timedelta
+    lookback: timedelta
+    tested: str
+    options: ModelOptions
+    key_type: str
+    encoder: Encoder
+    feature_sql: str
+    packages: Mapping[str, str]
+    fingerprint: Mapping[str, object]
+    seconds: float
+    weights: Mapping[str, NDArray[np.float32]]
+    cutoffs: Sequence[tuple[str, datetime, int, float]]
+    features: Sequence[tuple[str, bool, str]]
+    warnings: Sequence[str]
+    training_log: Sequence[tuple[float, float]]
+    functions: Sequence[tuple[str, str, bool]]
+    version_id: str = field(default_factory=lambda: secrets.token_hex(6))
+
+    @cached_property
+    def blob(self) -> bytes:
+        """The weights as safetensors: plain data, nothing in it can run."""
+        return save({name: np.ascontiguousarray(value) for name, value in self.weights.items()})
+
+    def as_version(self, number: int, database: str) -> Version:
+        """What reading it back will give."""
+        kinds = tuple(dict.fromkeys(kind for kind, _, _ in self.functions))
+        return Version(
+            self.version_id, self.model, number, self.task, self.options.method, self.options, self.encoder, kinds,
+            database,
+        )  # fmt: skip
+
+
+class Catalog:
+    """Schema `ml` of one database, through one cursor."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, database: str) -> None:
+        self._cursor, self._database = cursor, database
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it or nothing; makes and migrates the schema first."""
+        self._cursor.execute("BEGIN").fetchall()
+        try:
+            self._migrate()
+            yield
+        except BaseException:
+            self._cursor.execute("ROLLBACK").fetchall()
+            raise
+        self._cursor.execute("COMMIT").fetchall()
+
+    @cached_property
+    def schema_version(self) -> int:
+        """0 where nothing was ever stored.
+
+        Raises:
+            CatalogError: Schema `ml` is somebody else's, or from a newer sqlml.
+        """
+        rows = self._rows(
+            "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'ml' AND database_name = ?", [self._database]
+        )
+        names = {name for (name,) in rows}
+        if "schema_version" not in names:
+            if ours := names & {"models", "versions", "weights"}:
+                raise CatalogError(
+                    f"Schema ml has a table '{sorted(ours)[0]}' that sqlml did not make. "
+                    "Rename that schema, or keep the models in another database file."
+                )
+            return 0
+        found = self._rows(f"SELECT max(version) FROM {self._table('schema_version')} WHERE product = 'sqlml'")[0][0]
+        if found is None or found > SCHEMA_VERSION:
+            raise CatalogError(
+                f"The models in this file were stored with catalogue version {found}; this sqlml reads up to "
+                f"{SCHEMA_VERSION}. Upgrade sqlml."
+            )
+        return int(found)
+
+    def models(self) -> list[str]:
+        """Names of all models."""
+        if not self.schema_version:
+            return []
+        return [name for (name,) in self._rows(f"SELECT model FROM {self._table('models')} ORDER BY model")]
+
+    def versions(self) -> list[Version]:
+        """The promoted version of every model."""
+        if not self.schema_version:
+            return []
+        query = queries.text("catalog/promoted", models=self._table("models"), versions=self._table("versions"),
+                             functions=self._table("functions"))  # fmt: skip
+        return [self._version(*row) for row in self._rows(query)]
+
+    def version(self, model: str) -> Version:
+        """The promoted version of one model.
+
+        Raises:
+            ModelError: There is no such model.
+        """
+        found = {v.model: v for v in self.versions()}
+        if model not in found:
+            raise ModelError(f"There is no model named '{model}'." + did_you_mean(model, found, "models"))
+        return found[model]
+
+    def next_number(self, model: str) -> int:
+        """The number of the version that would be added now."""
+        if not self.schema_version:
+            return 1
+        query = f"SELECT coalesce(max(version), 0) + 1 FROM {self._table('versions')} WHERE model = ?"
+        return int(self._rows(query, [model])[0][0])
+
+    def owned_functions(self, model: str) -> set[str]:
+        """Names of the functions that sqlml made for the model."""
+        if not self.schema_version:
+            return set()
+        query = f"""SELECT function_name FROM {self._table("functions")} JOIN {self._table("versions")}
+                    USING (version_id) WHERE model = ?"""
+        return {name for (name,) in self._rows(query, [model])}
+
+    def main_function(self, version_id: str) -> str:
+        """The function of one argument that a version is called by."""
+        query = f"SELECT function_name FROM {self._table('functions')} WHERE version_id = ? AND NOT is_table LIMIT 1"
+        return str(self._rows(query, [version_id])[0][0])
+
+    def weights(self, version_id: str) -> dict[str, NDArray[np.float32]]:
+        """The stored arrays of a version.
+
+        Raises:
+            CatalogError: They are missing or damaged.
+        """
+        rows = self._rows(f"SELECT safetensors FROM {self._table('weights')} WHERE version_id = ?", [version_id])
+        try:
+            return dict(load(rows[0][0]))
+        except (IndexError, SafetensorError) as error:
+            raise CatalogError(f"The weights of version {version_id} are missing or damaged: {error}") from error
+
+    def insert(self, new: NewVersion) -> Version:
+        """Store a version and promote it. Metrics and held-out predictions are taken from temporary tables."""
+        version = new.as_version(self.next_number(new.model), self._database)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self._run(
+            "INSERT INTO ml.versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [new.version_id, new.model, version.version, new.task, new.options.method, now, new.trained_until,
+             new.horizon, new.label_window, new.lookback, new.tested, new.options.to_json(), new.key_type,
+             new.encoder.to_json(), new.feature_sql, json.dumps(dict(new.packages)),
+             json.dumps(dict(new.fingerprint), default=str), new.options.seed, new.seconds],
+        )  # fmt: skip
+        self._run("INSERT INTO ml.weights VALUES (?, ?)", [new.version_id, new.blob])
+        self._many("cutoffs", new.version_id, new.cutoffs)
+        self._many("features", new.version_id, new.features)
+        self._many("warnings", new.version_id, [(w,) for w in new.warnings])
+        self._many("training_log", new.version_id, [(i, *pair) for i, pair in enumerate(new.training_log, 1)])
+        self._many("functions", new.version_id, [(k, "main", n, t) for k, n, t in new.functions])
+        self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
+        self._run(queries.text("catalog/predictions"), [new.version_id, new.tested, new.options.method])
+        self._run("INSERT OR REPLACE INTO ml.models VALUES (?, ?, ?)", [new.model, new.version_id, now])
+        self._run("INSERT INTO ml.promotions VALUES (?, ?, ?)", [new.model, new.version_id, now])
+        return version
+
+    def delete(self, model: str) -> None:
+        """Remove a model with all its versions and functions."""
+        functions = f"SELECT DISTINCT function_name, is_table FROM {self._table('functions')} JOIN " \
+                    f"{self._table('versions')} USING (version_id) WHERE model = ?"  # fmt: skip
+        for name, is_table in self._rows(functions, [model]):
+            self._run(f"DROP MACRO {'TABLE ' if is_table else ''}IF EXISTS main.{identifier(name)}")
+        for (version_id,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model]):
+            for name in feature_macros(version_id):
+                self._run(f"DROP MACRO TABLE IF EXISTS ml.{name}")
+        for table in ("weights", "functions", "metrics", "cutoffs", "features", "warnings", "predictions",
+                      "training_log"):  # fmt: skip
+            ids = f"SELECT version_id FROM ml.versions WHERE model = {literal(model)}"
+            self._run(f"DELETE FROM ml.{table} WHERE version_id IN ({ids})")
+        for table in ("promotions", "models", "versions"):
+            self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
+
+    def _migrate(self) -> None:
+        for migration in queries.folder("catalog/migrations")[self.schema_version :]:
+            self._run(migration.text)
+        self.__dict__.pop("schema_version", None)
+
+    def _version(self, *row: object) -> Version:
+        version_id, model, number, task, method, options, encoder, kinds = row
+        return Version(
+            str(version_id), str(model), int(str(number)), str(task), str(method), ModelOptions.from_json(str(options)),
+            Encoder.from_json(str(encoder)), tuple(kinds), self._database,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def _table(self, name: str) -> str:
+        return f"{identifier(self._database)}.ml.{name}"
+
+    def _many(self, table: str, version_id: str, rows: Sequence[Sequence[object]]) -> None:
+        for row in rows:
+            marks = ", ".join("?" * (len(row) + 1))
+            self._run(f"INSERT INTO ml.{table} VALUES ({marks})", [version_id, *row])
+
+    def _run(self, query: str, parameters: Sequence[object] | None = None) -> None:
+        self._cursor.execute(query, parameters).fetchall()
+
+    def _rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[object, ...]]:
+        return self._cursor.execute(query, parameters).fetchall()
+
+
+def feature_macros(version_id: str) -> tuple[str, str]:
+    """Names, in schema ml, of a version's feature macros: at a moment, and of a relation."""
+    return f"features_{version_id}", f"features_{version_id}_of"

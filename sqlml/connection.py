@@ -1,0 +1,253 @@
+"""`connect()` and `register()`: a DuckDB connection that also understands sqlml's statements."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from sqlml import queries
+from sqlml.catalog import Catalog, Version
+from sqlml.errors import ModelError, OptionError
+from sqlml.progress import on_stderr
+from sqlml.queries import identifier
+from sqlml.registry import Registry
+from sqlml.statements import CreateModel, DropModel, Foreign, ShowModels, Statement, parse
+from sqlml.udf import Forward
+
+if TYPE_CHECKING:
+    from sqlml.pipeline import Workplace
+
+
+@dataclass
+class _Root:
+    """The connection that owns the functions of one open database, shared by all connections of this process."""
+
+    native: duckdb.DuckDBPyConnection
+    registry: Registry
+    users: int = 0
+
+
+_roots: dict[str, _Root] = {}
+_lock = threading.RLock()
+
+
+def connect(path: str | Path = ":memory:", read_only: bool = False, **config: Any) -> Connection:  # noqa: ANN401, FBT001, FBT002
+    """Open a database as `duckdb.connect` does; the models stored in it can be called at once.
+
+    Args:
+        path: A DuckDB file, made if it is missing, or `:memory:`.
+        read_only: Open an existing file for reading; several processes may.
+        **config: DuckDB's settings, e.g. `threads=2`.
+
+    Raises:
+        CatalogError: The file's schema `ml` is not ours, or from a newer sqlml.
+        duckdb.Error: As DuckDB's own.
+    """
+    with _lock:
+        key = _key(path)
+        root = _roots.get(key)
+        opened = duckdb.connect(str(path), read_only=read_only, config=config) if root is None else None
+        if root is None and opened is not None:
+            root = _Root(opened, Registry(opened, _load))
+        assert root is not None
+        try:
+            if opened is None:
+                duckdb.connect(str(path), read_only=read_only, config=config).close()
+            _register_all(root.native, root.registry)
+        except BaseException:
+            if opened is not None:
+                opened.close()
+            raise
+        _roots[key] = root
+        root.users += 1
+        return Connection(root.native.cursor(), root.native, root.registry, lambda: _release(key))
+
+
+def register(connection: duckdb.DuckDBPyConnection) -> Connection:
+    """Make the stored models callable from a native DuckDB connection (dbt, ibis, JupySQL).
+
+    Returns:
+        A connection over the same one that also understands sqlml's statements. Closing it closes nothing else.
+    """
+    registry = Registry(connection, _load)
+    _register_all(connection, registry)
+    return Connection(connection.cursor(), connection, registry, lambda: None)
+
+
+class Connection:
+    """A DuckDB connection that runs sqlml's statements itself and hands everything else to DuckDB untouched."""
+
+    def __init__(
+        self,
+        native: duckdb.DuckDBPyConnection,
+        root: duckdb.DuckDBPyConnection,
+        registry: Registry,
+        release: Callable[[], None],
+    ) -> None:
+        self._native, self._root, self._registry, self._release = native, root, registry, release
+        self._is_open = True
+
+    def execute(self, query: object, parameters: object = None) -> Connection:
+        """Run a script; the result of its last statement can be fetched."""
+        if not isinstance(query, str):
+            self._native.execute(query, parameters)  # type: ignore[arg-type]
+            return self
+        for statement in parse(query):
+            if isinstance(statement, Foreign):
+                self._native.execute(statement.text, parameters)
+            else:
+                self._native.execute(*self._run(statement))
+        return self
+
+    def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
+        """As DuckDB's `sql`: a relation of the last statement."""
+        if not isinstance(query, str):
+            return self._native.sql(query, **options)  # type: ignore[arg-type]
+        relation = None
+        for statement in parse(query):
+            if isinstance(statement, Foreign):
+                relation = self._native.sql(statement.text, **options)
+            else:
+                text, parameters = self._run(statement)
+                relation = self._native.sql(text, params=parameters)
+        return relation
+
+    query = sql
+
+    def cursor(self) -> Connection:
+        """Another connection to the same database, with its own transaction."""
+        return Connection(self._native.cursor(), self._root, self._registry, lambda: None)
+
+    duplicate = cursor
+
+    def attach(self, path: str | Path, alias: str | None = None, *, read_only: bool = False) -> Connection:
+        """Attach a further database file; after `USE alias` its models can be called."""
+        name = alias or Path(path).stem
+        options = " (READ_ONLY)" if read_only else ""
+        self._native.execute(f"ATTACH {queries.literal(str(path))} AS {identifier(name)}{options}").fetchall()
+        _register_all(self._root, self._registry)
+        return self
+
+    @property
+    def native(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB's own connection underneath."""
+        return self._native
+
+    def catalog(self) -> Catalog:
+        """What is stored in the current database."""
+        return Catalog(self._native, self._database())
+
+    def close(self) -> None:
+        """Close; the database itself closes with the last connection to it."""
+        if self._is_open:
+            self._is_open = False
+            self._native.close()
+            self._release()
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._native, name)
+
+    def _run(self, statement: Statement) -> tuple[str, list[object]]:
+        """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
+        database = self._database()
+        match statement:
+            case ShowModels():
+                with self._root.cursor() as cursor:
+                    is_empty = not Catalog(cursor, database).schema_version
+                return queries.text("catalog/show_models_empty" if is_empty else "catalog/show_models"), []
+            case CreateModel(name, options, is_replace):
+                self._refuse_in_transaction("CREATE MODEL")
+                with self._workplace(database) as place:
+                    values = {key: _constant(place.cursor, key, text) for key, text in options.items()}
+                    version = _pipeline().create_model(place, name, values, is_replace=is_replace)
+                return queries.text("catalog/report"), [version.version_id]
+            case DropModel(name, if_exists):
+                self._refuse_in_transaction("DROP MODEL")
+                with self._workplace(database) as place:
+                    _pipeline().drop_model(place, name, if_exists=if_exists)
+                return "SELECT true AS success", []
+        raise AssertionError(statement)
+
+    @contextmanager
+    def _workplace(self, database: str) -> Iterator[Workplace]:
+        with self._root.cursor() as cursor:
+            cursor.execute(f"USE {identifier(database)}").fetchall()
+            yield _pipeline().Workplace(cursor, database, self._registry, on_stderr)
+
+    def _database(self) -> str:
+        row = self._native.execute("SELECT current_database()").fetchone()
+        self._native.fetchall()
+        return str(row[0]) if row else "memory"
+
+    def _refuse_in_transaction(self, what: str) -> None:
+        try:
+            self._native.begin()
+        except duckdb.TransactionException:
+            raise ModelError(f"{what} is a transaction of its own: COMMIT or ROLLBACK yours first.") from None
+        self._native.rollback()
+
+
+def _pipeline() -> Any:  # noqa: ANN401
+    """JAX is loaded when a model is made or called, not before."""
+    return import_module("sqlml.pipeline")
+
+
+def _load(cursor: duckdb.DuckDBPyConnection, version: Version) -> Forward:
+    forward: Forward = _pipeline().load_forward(cursor, version)
+    return forward
+
+
+def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None:
+    """Register the promoted versions of every attached database."""
+    with native.cursor() as cursor:
+        databases = cursor.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
+        for (database,) in databases:
+            for version in Catalog(cursor, database).versions():
+                registry.register(version)
+
+
+def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
+    """The value of an option's SQL expression; intervals and times in DuckDB's own text form."""
+    query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({text}) AS v)"
+    try:
+        row = cursor.execute(query).fetchone()
+    except duckdb.Error as error:
+        raise OptionError(f"Option {key} = {text} is not a constant that DuckDB can read: {error}") from error
+    if row is None:
+        return None
+    value, shown, kind = row
+    return shown if kind in ("INTERVAL", "DATE") or kind.startswith("TIMESTAMP") else value
+
+
+def _key(path: str | Path) -> str:
+    """Each in-memory database is its own; a file is one, however its path is written."""
+    if str(path) in (":memory:", ""):
+        return f":memory:{id(object())}:{len(_roots)}"
+    return str(Path(path).resolve())
+
+
+def _release(key: str) -> None:
+    with _lock:
+        root = _roots[key]
+        root.users -= 1
+        if not root.users:
+            del _roots[key]
+            root.native.close()

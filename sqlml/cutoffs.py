@@ -1,0 +1,77 @@
+"""The calendar of training: which past moments become examples, what is rehearsed, what is too short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlml.errors import DataError
+
+MIN_WINDOW = 0.25
+"""Least training window, as a share of the horizon."""
+MIN_HISTORY = 0.5
+"""Least history before a cut-off, as a share of the training window."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The cut-offs of one recipe, newest first.
+
+    `window` is how long the future after a cut-off is observed: the horizon, or less where data are too short.
+    """
+
+    as_of: datetime
+    horizon: timedelta
+    window: timedelta
+    cutoffs: tuple[datetime, ...]
+    lookback: timedelta
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the label window had to be shorter than the horizon."""
+        return self.window < self.horizon
+
+
+def plan(first: datetime, as_of: datetime, horizon: timedelta, every: timedelta, most: int) -> Calendar:
+    """Cut-offs at `as_of - horizon` and further back while each keeps enough history.
+
+    A cut-off needs a history of one horizon; the newest one may do with half a window. Where not even that fits, the
+    window shrinks to two thirds of the data, down to a quarter of the horizon.
+
+    Raises:
+        DataError: The data are too short even for that.
+    """
+    span = as_of - first
+    window = min(horizon, span / (1 + MIN_HISTORY))
+    if window < MIN_WINDOW * horizon:
+        needed = MIN_WINDOW * (1 + MIN_HISTORY) * horizon
+        raise DataError(
+            f"The events span {days(span)} (from {first:%Y-%m-%d} to {as_of:%Y-%m-%d}): too short for a horizon of "
+            f"{days(horizon)}, which needs at least {days(needed)}. Choose a horizon of at most "
+            f"{days(span / MIN_WINDOW / (1 + MIN_HISTORY), floor=True)}, or bring older events."
+        )
+    older = (as_of - window - i * every for i in range(1, most))
+    cutoffs = (as_of - window, *(c for c in older if window == horizon and c - first >= horizon))
+    return Calendar(as_of, horizon, window, cutoffs, cutoffs[-1] - first)
+
+
+def rehearsal(first: datetime, calendar: Calendar, every: timedelta, most: int) -> Calendar | None:
+    """The same recipe with knowledge up to one horizon earlier, or None where data are too short for it."""
+    known = calendar.as_of - calendar.horizon
+    if known - first < (1 + MIN_HISTORY) * calendar.horizon:
+        return None
+    return plan(first, known, calendar.horizon, every, most)
+
+
+def days(length: timedelta, *, floor: bool = False) -> str:
+    """A length of time for people: `91 days`, `36 hours`."""
+    hours = length / timedelta(hours=1)
+    number, unit = (hours / 24, "day") if hours >= 48 else (hours, "hour")
+    shown = int(number) if floor else round(number)
+    return f"{shown} {unit}" + ("" if shown == 1 else "s")
+
+
+def iso(moments: tuple[datetime, ...]) -> Iterator[str]:
+    """Moments in the form that DuckDB reads."""
+    return (m.isoformat(sep=" ") for m in moments)

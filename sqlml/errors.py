@@ -1,0 +1,44 @@
+"""Errors that say what was asked, what exists and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SqlmlError(Exception):
+    """Base of every error that sqlml raises on purpose; its text is meant for the user."""
+
+
+class StatementError(SqlmlError):
+    """A statement of sqlml's own that cannot be read."""
+
+
+class OptionError(SqlmlError):
+    """An option that does not exist, or a value it cannot take."""
+
+
+class ModelError(SqlmlError):
+    """A model that is missing, exists already, or has a name it cannot have."""
+
+
+class DataError(SqlmlError):
+    """Behaviour tables that break the contract, or hold too little to learn from."""
+
+
+class CatalogError(SqlmlError):
+    """A stored record that cannot be read or written."""
+
+
+def did_you_mean(asked: str, known: Iterable[str], kind: str) -> str:
+    """The second half of an error: what exists, and the nearest guess.
+
+    >>> did_you_mean("chrun", ["churn", "clv"], "models")
+    ' Models: churn, clv. Did you mean churn?'
+    """
+    names = sorted(known)
+    if not names:
+        return f" There are no {kind}."
+    close = get_close_matches(asked.lower(), names, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f" {kind.capitalize()}: {', '.join(names)}.{hint}"

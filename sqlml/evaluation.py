@@ -1,0 +1,130 @@
+"""Cross-fitting, calibration and the comparison of methods on held-out rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import jax
+import numpy as np
+import optax
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sqlml import queries
+from sqlml.features import Arrays
+from sqlml.methods.base import Method, State
+from sqlml.methods.logistic import Point, minimise
+from sqlml.options import ModelOptions
+from sqlml.training import Stage, predict
+from sqlml.transforms import Calibration, Encoder
+
+Vector = NDArray[np.float32]
+BOOTSTRAP_ROWS = 3_000_000
+LEAST_CALIBRATION = 500
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method after the whole recipe: fitted on everything it may know, calibrated on rows it had not seen."""
+
+    state: State
+    encoder: Encoder
+    calibration: Calibration
+    out_of_fold: Vector
+
+    def scores(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
+        """Calibrated probabilities (n,)."""
+        logits = predict(method.forward(self.encoder, options), self.state.weights, inputs)
+        return np.asarray(probability(logits, self.calibration))
+
+
+def probability(logits: jax.Array | Vector, calibration: Calibration) -> jax.Array:
+    """Logits → calibrated probabilities, both of shape (n,)."""
+    return jax.nn.sigmoid(calibration.slope * logits + calibration.offset) ** calibration.power
+
+
+def cross_fit(
+    method: Method,
+    data: Arrays,
+    encoder: Encoder,
+    options: ModelOptions,
+    calibrate_on: NDArray[np.bool_],
+    stage: Stage,
+) -> Fitted:
+    """Fit on all rows for as long as the folds of customers advise; calibrate on out-of-fold logits.
+
+    Args:
+        method: What to fit.
+        data: Examples; a customer's rows share a fold.
+        encoder: Fitted on the same examples.
+        options: Epochs, seed and so on.
+        calibrate_on: Rows (n,) whose out-of-fold logits calibrate, e.g. the newest cut-off.
+        stage: Name of a part of the training → what to call after its epochs.
+    """
+    logits, epochs = np.zeros(len(data.labels), np.float32), []
+    for fold in np.unique(data.folds):
+        held_out = data.folds == fold
+        train, stop = data.where(~held_out), data.where(held_out)
+        if len(np.unique(train.labels)) < 2:
+            continue
+        state = method.fit(train, encoder, options, stop, stage(f"fold {fold + 1} of {options.folds}"))
+        logits[held_out] = predict(method.forward(encoder, options), state.weights, stop.inputs)
+        epochs.append(state.epochs)
+    advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs)))))
+    final = method.fit(data, encoder, advised, None, stage("all rows"))
+    rows = calibrate_on if calibrate_on.sum() >= LEAST_CALIBRATION else np.ones_like(calibrate_on)
+    calibration = calibrate(logits[rows], data.labels[rows])
+    return Fitted(final, encoder, calibration, np.asarray(probability(logits, calibration)))
+
+
+def calibrate(logits: Vector, labels: Vector) -> Calibration:
+    """Platt scaling with his smoothed targets, so that a small or one-sided sample cannot give certainty."""
+    positives, negatives = labels.sum(), (1 - labels).sum()
+    targets = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2)).astype(np.float32)
+
+    start = {"slope": np.ones((), np.float32), "offset": np.zeros((), np.float32)}
+    weights, _ = minimise(_platt, start, logits, targets)
+    return Calibration(float(weights["slope"]), float(weights["offset"]))
+
+
+def _platt(weights: Point, logits: jax.Array, targets: jax.Array) -> jax.Array:
+    return optax.sigmoid_binary_cross_entropy(weights["slope"] * logits + weights["offset"], targets).mean()
+
+
+def weibull_power(survival: Vector, half_rate: float, ratio: float) -> float:
+    """How to carry P(no event in the window) to a horizon `ratio` times as long.
+
+    The cumulative hazard of each customer is taken to grow as time to the power of a shape, one shape for all. It is
+    chosen so that the scores carried back to half the window average to `half_rate`, the share observed there.
+
+    Returns:
+        ratio ** shape, the power to raise the probabilities to.
+    """
+    shapes = np.linspace(0.05, 1.5, 146)
+    means = np.array([(survival.astype(np.float64) ** 0.5**shape).mean() for shape in shapes])
+    return float(ratio ** shapes[np.argmin(np.abs(means - half_rate))])
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions of several methods for the same held-out rows."""
+
+    keys: pa.Table
+    """Columns customer_id, as_of, label, is_active."""
+    scores: Sequence[tuple[str, Vector]]
+
+
+def compare(cursor: duckdb.DuckDBPyConnection, held_out: HeldOut, seed: int) -> None:
+    """Write the temporary tables `sqlml_heldout` and `sqlml_metrics`."""
+    parts = [held_out.keys.append_column("score", pa.array(s)).append_column("method", pa.repeat(m, len(s)))
+             for m, s in held_out.scores]  # fmt: skip
+    cursor.register("sqlml_arrow", pa.concat_tables(parts))
+    cursor.execute("CREATE OR REPLACE TEMP TABLE sqlml_heldout AS FROM sqlml_arrow").fetchall()
+    cursor.unregister("sqlml_arrow")
+    draws = int(np.clip(BOOTSTRAP_ROWS // max(1, 2 * len(parts) * len(held_out.keys)), 20, 400))
+    query = queries.text("metrics/compare", binary=queries.text("metrics/binary"))
+    query = f"CREATE OR REPLACE TEMP TABLE sqlml_metrics AS WITH heldout AS (FROM temp.sqlml_heldout) FROM ({query})"
+    cursor.execute(query, {"draws": draws, "seed": seed}).fetchall()

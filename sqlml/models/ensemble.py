@@ -1,0 +1,88 @@
+"""A parameter-efficient ensemble of multilayer perceptrons over piecewise-linear encodings.
+
+Sources: BatchEnsemble (Wen, Tran & Ba 2020, arXiv 2002.06715), TabM (Gorishniy et al. 2024, arXiv 2410.24210),
+piecewise-linear encoding (Gorishniy et al. 2022, arXiv 2203.05556). Unlike TabM the first layer is shared by all
+members and the members differ from the second on, so that the encoding and the first layer together are one lookup
+with interpolation in a table of (columns, rows, width + 1).
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sqlml.transforms import Layout
+
+
+def locate(x: jax.Array, layout: Layout) -> tuple[jax.Array, jax.Array]:
+    """Where each value lies in its column's table: row (n, columns) and fraction of the way to the next row.
+
+    Values beyond the outer edges stay on them; a missing value lies on the last row; an unknown code on 0.
+    """
+    missing = jnp.isnan(x)
+    value = jnp.clip(jnp.where(missing, 0.0, x), layout.edges[None, :, 0], _pick(layout.edges, layout.last[None]))
+    row = jnp.clip((value[..., None] >= layout.edges[None]).sum(-1) - 1, 0, jnp.maximum(layout.last - 1, 0)[None])
+    low, high = _pick(layout.edges, row), _pick(layout.edges, row + 1)
+    fraction = jnp.where(high > low, (value - low) / (high - low), 0.0)
+    return jnp.where(missing, layout.missing[None], row), jnp.where(missing, 0.0, fraction)
+
+
+def _pick(edges: jax.Array, row: jax.Array) -> jax.Array:
+    flat = jnp.asarray(edges).reshape(-1)
+    return flat[row + jnp.arange(edges.shape[0])[None] * edges.shape[1]]
+
+
+class Ensemble(nn.Module):
+    """Logits of each member, shape (n, members), from rows and fractions of shape (n, columns)."""
+
+    columns: int
+    rows: int
+    members: int
+    width: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, row: jax.Array, fraction: jax.Array, steps: jax.Array, training: bool = False) -> jax.Array:
+        """`steps` (columns, rows) is 1 where a table row adds to the row before (numbers), 0 where it stands alone."""
+        shape = (self.columns, self.rows, self.width + 1)
+        increments = self.param("table", _table_init, shape)
+        added = jnp.cumsum(increments * steps[..., None], axis=1)
+        table = jnp.where(steps[..., None] > 0, added, increments)
+        first = _lookup(table, row, fraction) + self.param("bias", nn.initializers.zeros, (self.width + 1,))
+        hidden, additive = first[:, :-1], first[:, -1:]
+        hidden = self._members(hidden[:, None, :], "0", training)
+        hidden = nn.Dense(self.width, use_bias=False, name="shared")(hidden)
+        hidden = self._members(hidden, "1", training)
+        head = self.param("head", nn.initializers.normal(self.width**-0.5), (self.members, self.width))
+        offset = self.param("offset", nn.initializers.zeros, (self.members,))
+        return jnp.einsum("nkh,kh->nk", hidden, head) + offset[None] + additive
+
+    def _members(self, hidden: jax.Array, name: str, training: bool) -> jax.Array:
+        """Scale, shift and bend, each member in its own way."""
+        scale = self.param(f"scale_{name}", _sign_init, (self.members, self.width))
+        shift = self.param(f"shift_{name}", nn.initializers.normal(0.1), (self.members, self.width))
+        bent = nn.relu(hidden * scale[None] + shift[None])
+        return nn.Dropout(self.dropout, broadcast_dims=(1,), deterministic=not training)(bent)
+
+
+def _table_init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    table = jax.random.normal(key, shape) * shape[0] ** -0.5 * 0.5
+    return table.at[..., -1].set(0.0)
+
+
+def _sign_init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    return jax.random.rademacher(key, shape, jnp.float32)
+
+
+def _lookup(table: jax.Array, row: jax.Array, fraction: jax.Array) -> jax.Array:
+    """Sum over the columns of two interpolated table rows: what the full encoding times the table would give."""
+    following = jnp.minimum(row + 1, table.shape[1] - 1)
+
+    def add(total: jax.Array, column: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+        entries, here, after, share = column
+        low = entries[here]
+        return total + low + (entries[after] - low) * share[:, None], None
+
+    start = jnp.zeros((row.shape[0], table.shape[2]))
+    return jax.lax.scan(add, start, (table, row.T, following.T, fraction.T))[0]

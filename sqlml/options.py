@@ -1,0 +1,105 @@
+"""What a user can set, declared once: SQL OPTIONS, command-line flags and stored records derive from here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlml.errors import OptionError, did_you_mean
+
+INTERVAL, TIMESTAMP, NAMES = "interval", "timestamp", "names"
+
+
+def option(default: Any, help_text: str, kind: str | None = None, minimum: float | None = None) -> Any:  # noqa: ANN401
+    """A dataclass field with the help text that `--help` and the docs show."""
+    return field(default=default, metadata={"help": help_text, "kind": kind, "minimum": minimum})
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
+
+    task: str = option("churn", "What to predict.")
+    horizon: str | None = option(
+        None, "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required.", kind=INTERVAL
+    )
+    active_event: str | None = option(None, "The event type that counts as activity. Default: any event.")
+    active_within: str | None = option(
+        None, "Train only on customers with an event this recently before the cut-off.", kind=INTERVAL
+    )
+    attributes: tuple[str, ...] = option(
+        (), "Columns of behavior.customers that may be used, or 'all'. They must be true as of any date.", kind=NAMES
+    )
+    as_of: str | None = option(
+        None, "The last moment the training may know. Default: the newest event not in the future.", kind=TIMESTAMP
+    )
+    every: str | None = option(None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL)
+    max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1)
+    method: str = option("net", "How to learn: net or logistic.")
+    members: int = option(8, "Members of the parameter-efficient ensemble.", minimum=1)
+    width: int = option(32, "Units of the hidden layers.", minimum=1)
+    bins: int = option(16, "Bins of the piecewise-linear encoding of a number.", minimum=2)
+    dropout: float = option(0.2, "Share of hidden units dropped while training.", minimum=0)
+    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", minimum=1e-6)
+    weight_decay: float = option(0.1, "Weight decay of AdamW.", minimum=0)
+    batch_size: int = option(1024, "Rows in a mini-batch.", minimum=1)
+    epochs: int = option(60, "At most so many passes over the training rows.", minimum=1)
+    patience: int = option(4, "Stop after so many passes without improvement.", minimum=1)
+    folds: int = option(3, "Folds of customers for early stopping and calibration.", minimum=2)
+    seed: int = option(0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0)
+
+    def to_json(self) -> str:
+        """The record as it is stored with the version."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> ModelOptions:
+        """Read the stored record; options that this release does not know any more are left out."""
+        return make({name: value for name, value in json.loads(text).items() if name in fields()})
+
+
+def fields() -> dict[str, dataclasses.Field[Any]]:
+    """Name → field, in the order of declaration."""
+    return {f.name: f for f in dataclasses.fields(ModelOptions)}
+
+
+def make(values: Mapping[str, object]) -> ModelOptions:
+    """Check names and values; every mistake is an `OptionError` that shows what exists."""
+    known = fields()
+    for name in values:
+        if name not in known:
+            raise OptionError(f"There is no option '{name}'." + did_you_mean(name, known, "options"))
+    return ModelOptions(**{name: _convert(known[name], value) for name, value in values.items()})
+
+
+def _convert(spec: dataclasses.Field[Any], value: object) -> object:
+    kind, type_name = spec.metadata["kind"], str(spec.type).removesuffix(" | None")
+    if value is None:
+        return None if "None" in str(spec.type) else spec.default
+    if kind == NAMES:
+        return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else (str(value),)
+    if kind == INTERVAL and not _has_unit(value):
+        raise OptionError(f"Option {spec.name} = {value}: a length of time needs its unit, e.g. '{value} days'.")
+    if type_name == "str":
+        return str(value)
+    return _number(spec, type_name, value)
+
+
+def _has_unit(value: object) -> bool:
+    return any(c.isalpha() or c == ":" for c in str(value))
+
+
+def _number(spec: dataclasses.Field[Any], type_name: str, value: object) -> float | int:
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise OptionError(f"Option {spec.name} = {value!r} must be a number. {spec.metadata['help']}") from None
+    minimum = spec.metadata["minimum"]
+    if type_name == "int" and number != int(number):
+        raise OptionError(f"Option {spec.name} = {value!r} must be a whole number.")
+    if minimum is not None and number < minimum:
+        raise OptionError(f"Option {spec.name} = {value!r} must be at least {minimum}.")
+    return int(number) if type_name == "int" else number

@@ -1,0 +1,303 @@
+"""A model from statement to catalogue, and from catalogue to forward pass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.metadata import version as package_version
+from typing import Protocol
+
+import duckdb
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from sqlml import behavior, catalog, cutoffs, options, queries, registry, rehearsal
+from sqlml.behavior import Facts
+from sqlml.catalog import Catalog, NewVersion, Version
+from sqlml.errors import DataError, ModelError, OptionError
+from sqlml.evaluation import probability
+from sqlml.features import Source
+from sqlml.methods.base import part
+from sqlml.options import ModelOptions
+from sqlml.queries import Behavior, identifier
+from sqlml.registry import Registry
+from sqlml.rehearsal import Recipe, Run
+from sqlml.tasks import METHODS, Task, task_of
+from sqlml.training import Stage
+from sqlml.transforms import Calibration, Encoder
+from sqlml.udf import Forward
+
+CALIBRATION = "calibration"
+PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
+
+
+class Progress(Protocol):
+    """Shows what a training is doing."""
+
+    def __call__(self, title: str) -> AbstractContextManager[Stage]: ...
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a statement runs: a cursor of its own, the database it writes to, the owner of its functions."""
+
+    cursor: duckdb.DuckDBPyConnection
+    database: str
+    registry: Registry
+    progress: Progress
+
+
+def create_model(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> Version:
+    """Train a behaviour model, rehearse it, store and promote it, register its functions.
+
+    Raises:
+        SqlmlError: Anything that keeps the model from being made; nothing has then been written.
+    """
+    started = time.monotonic()
+    chosen = options.make(values)
+    task = task_of(chosen)
+    store = Catalog(place.cursor, place.database)
+    require_free(place.cursor, store, name, task, is_replace=is_replace)
+    relations = behavior.read(place.cursor)
+    behavior.require_sound(place.cursor, relations)
+    known = behavior.facts(place.cursor)
+    attributes, left_out = behavior.choose_attributes(relations, chosen.attributes)
+    if chosen.active_event is not None:
+        _require_event_type(place.cursor, relations, chosen.active_event)
+    as_of, horizon = _times(place.cursor, chosen, known)
+    every = _interval(place.cursor, "every", chosen.every, as_of) or horizon
+    calendar = cutoffs.plan(known.first_event, as_of, horizon, every, chosen.max_cutoffs)
+    parameters = {option: getattr(chosen, option) for option in task.label_options}
+    within = _interval(place.cursor, "active_within", chosen.active_within, as_of)
+    source = Source(relations, attributes, task.label, parameters, within, horizon, chosen.folds)
+    recipe = Recipe(task, source, chosen)
+    with place.progress(f"Training {name}") as stage:
+        trained, tested, tests = _train(place.cursor, recipe, calendar, known, every, stage)
+    warnings = _warnings(calendar, tested, chosen, as_of, known)
+    new = NewVersion(
+        model=name,
+        task=task.name,
+        trained_until=as_of,
+        horizon=horizon,
+        label_window=calendar.window,
+        lookback=calendar.lookback,
+        tested=tested,
+        options=chosen,
+        key_type=relations.events["customer_id"],
+        encoder=trained.fitted.encoder,
+        feature_sql=_feature_sql(relations, attributes, trained.fitted.encoder)[0],
+        packages={package: package_version(package) for package in PACKAGES},
+        fingerprint={**vars(known)},
+        seconds=time.monotonic() - started,
+        weights=_weights(trained),
+        cutoffs=[(c.purpose, c.as_of, c.n_rows, c.base_rate) for c in (*tests, *trained.cutoffs)],
+        features=_feature_rows(trained, left_out),
+        warnings=warnings,
+        training_log=trained.fitted.state.log,
+        functions=[(k, f, t) for k in task.kinds for f, t in registry.kind(k).names(name)],
+    )
+    return _publish(place, store, new, relations, attributes)
+
+
+def drop_model(place: Workplace, name: str, *, if_exists: bool) -> None:
+    """Remove a model, its versions and its functions, in one transaction.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    store = Catalog(place.cursor, place.database)
+    if if_exists and name not in store.models():
+        return
+    version = store.version(name)
+    with store.transaction():
+        store.delete(name)
+    place.registry.remove(version)
+
+
+def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version) -> Forward:
+    """The compiled forward pass of a stored version: inputs (columns, rows) → probabilities (rows,).
+
+    Raises:
+        CatalogError: The weights are missing or damaged.
+    """
+    weights = Catalog(cursor, version.database).weights(version.version_id)
+    calibration = Calibration(**{name: value.item() for name, value in part(weights, CALIBRATION).items()})
+    forward = METHODS[version.method].forward(version.encoder, version.options)
+    on_device = jax.device_put(weights)
+    compiled = jax.jit(lambda weights, inputs: probability(forward(weights, inputs.T), calibration))
+
+    def scores(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(compiled(on_device, inputs))
+
+    return scores
+
+
+def require_free(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, task: Task, *, is_replace: bool) -> None:
+    """Check every name that the model would take, before anything is trained.
+
+    Raises:
+        ModelError: The model exists, or a function of that name does.
+    """
+    if not is_replace and name in store.models():
+        raise ModelError(
+            f"There is a model '{name}' already. CREATE OR REPLACE MODEL adds a version to it; DROP MODEL removes it."
+        )
+    owned = store.owned_functions(name)
+    wanted = [function for kind in task.kinds for function, _ in registry.kind(kind).names(name)]
+    for function in wanted:
+        query = "SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
+        taken = cursor.execute(query, [function]).fetchall()
+        if taken and function not in owned:
+            owner = "a built-in function of DuckDB" if taken[0][0] == "system" else "a function or macro of yours"
+            raise ModelError(
+                f"Model '{name}' would make the functions {', '.join(wanted)}, but {function} is {owner}. "
+                "Choose another model name."
+            )
+
+
+def _train(
+    cursor: duckdb.DuckDBPyConnection,
+    recipe: Recipe,
+    calendar: cutoffs.Calendar,
+    known: Facts,
+    every: timedelta,
+    stage: Stage,
+) -> tuple[Run, str, Sequence[rehearsal.CutoffRow]]:
+    """The rehearsal and the real run. Returns (run, how it was tested, the rehearsal's cut-offs)."""
+    earlier = cutoffs.rehearsal(known.first_event, calendar, every, recipe.options.max_cutoffs)
+    if earlier:
+        tested = "in time"
+        tests = rehearsal.in_time(cursor, recipe, earlier, earlier.as_of, calendar.as_of, stage)
+    else:
+        tested = "by customers"
+        tests = rehearsal.by_customers(cursor, recipe, calendar, stage)
+    run = rehearsal.final(cursor, recipe, calendar, stage)
+    return run, tested, tests
+
+
+def _publish(
+    place: Workplace, store: Catalog, new: NewVersion, relations: Behavior, attributes: Sequence[str]
+) -> Version:
+    """Functions first, then catalogue and macros in one transaction; on failure neither is left."""
+    version = new.as_version(0, place.database)
+    place.registry.register(version)
+    try:
+        with store.transaction():
+            version = store.insert(new)
+            for statement in _macros(new, relations, attributes):
+                place.cursor.execute(statement).fetchall()
+    except BaseException:
+        place.registry.remove(version)
+        raise
+    return version
+
+
+def _macros(new: NewVersion, relations: Behavior, attributes: Sequence[str]) -> Iterable[str]:
+    at_moment, of_relation = _feature_sql(relations, attributes, new.encoder)
+    features, features_of = catalog.feature_macros(new.version_id)
+    names = {"features": features, "features_of": features_of}
+    yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **names)
+    for kind in dict.fromkeys(k for k, _, _ in new.functions):
+        function, function_at = (identifier(name) for k, name, _ in new.functions if k == kind)
+        yield queries.text(
+            f"functions/{kind}",
+            function=function,
+            function_at=function_at,
+            udf=registry.udf_name(kind, new.version_id),
+            key_type=new.key_type,
+            parameter_type=_parameter_type(new.key_type),
+            **names,
+        )
+
+
+def _feature_sql(relations: Behavior, attributes: Sequence[str], encoder: Encoder) -> tuple[str, str]:
+    """The composed feature queries of a version: everyone at a moment, and the pairs of a relation."""
+    fields = ",\n  ".join(f"{queries.literal(c.name)}: {c.expression}" for c in encoder.columns)
+    select = f"SELECT customer_id AS {queries.KEY}, as_of AS {queries.AS_OF}, {{\n  {fields}\n}} AS {queries.STRUCT}"
+    of_relation = queries.features_of(relations, attributes, queries.text("binding/asked"), select)
+    return queries.features_at(relations, attributes, select), of_relation
+
+
+def _parameter_type(key_type: str) -> str:
+    """Any integer is taken for an integer id: a literal or a range is BIGINT, whatever the column is."""
+    if key_type in ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"):
+        return "BIGINT"
+    return "HUGEINT" if key_type == "UBIGINT" else key_type
+
+
+def _weights(run: Run) -> dict[str, NDArray[np.float32]]:
+    calibration = {f"{CALIBRATION}.{name}": np.float32(value) for name, value in vars(run.fitted.calibration).items()}
+    return {**run.fitted.state.weights, **{name: np.asarray(value) for name, value in calibration.items()}}
+
+
+def _feature_rows(run: Run, left_out: Sequence[str]) -> list[tuple[str, bool, str]]:
+    used = [(c.name, True, f"{len(c.levels)} levels" if c.is_category else f"{len(c.edges) - 1} bins")
+            for c in run.fitted.encoder.columns]  # fmt: skip
+    dropped = [(d.column, False, d.reason) for d in run.dropped]
+    timeless = [(f"customer.{name}", False, "an attribute without time, not named in attributes") for name in left_out]
+    return [*used, *dropped, *timeless]
+
+
+def _times(cursor: duckdb.DuckDBPyConnection, chosen: ModelOptions, known: Facts) -> tuple[datetime, timedelta]:
+    as_of = known.newest_event
+    if chosen.as_of is not None:
+        as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
+    if as_of > known.now:
+        raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
+    if as_of <= known.first_event:
+        raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
+    horizon = _interval(cursor, "horizon", chosen.horizon, as_of)
+    if horizon is None:
+        raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
+    return as_of, horizon
+
+
+def _interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, as_of: datetime) -> timedelta | None:
+    """An interval as the exact time before as_of that it covers: a month has the days it had."""
+    if text is None:
+        return None
+    length: timedelta = _value(cursor, option, "SELECT $2::TIMESTAMP - ($2::TIMESTAMP - $1::INTERVAL)", text, as_of)
+    if length <= timedelta(0):
+        raise OptionError(f"Option {option} = {text} must be longer than nothing.")
+    return length
+
+
+def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    try:
+        row = cursor.execute(query, list(parameters)).fetchone()
+    except duckdb.Error as error:
+        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {error}") from error
+    return row[0] if row else None
+
+
+def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:
+    if not relations.has("event_type"):
+        raise DataError("Option active_event needs a column event_type in behavior.events.")
+    query = "SELECT DISTINCT event_type::VARCHAR FROM behavior.events WHERE event_type IS NOT NULL ORDER BY 1 LIMIT 100"
+    types = [name for (name,) in cursor.execute(query).fetchall()]
+    if event_type not in types:
+        raise OptionError(f"Option active_event = '{event_type}': no event has this type. Types: {', '.join(types)}.")
+
+
+def _warnings(
+    calendar: cutoffs.Calendar, tested: str, chosen: ModelOptions, as_of: datetime, known: Facts
+) -> list[str]:
+    found = []
+    if calendar.is_short:
+        found.append(
+            f"The data are too short for a full horizon of {cutoffs.days(calendar.horizon)}: trained on a window of "
+            f"{cutoffs.days(calendar.window)} and carried to the horizon by a Weibull hazard whose shape was measured "
+            "between half the window and all of it."
+        )
+    if tested == "by customers":
+        found.append(
+            "Not tested in time: the data are too short to rehearse. The metrics are of held-out customers at the "
+            f"newest cut-off over {cutoffs.days(calendar.window)}; expect worse on a window still to come."
+        )
+    if chosen.as_of is not None and as_of > known.newest_event:
+        found.append(f"as_of {as_of} is later than the newest event ({known.newest_event}).")
+    return found

@@ -1,0 +1,39 @@
+"""A progress bar with loss and remaining time on a terminal's stderr; silence elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlml.training import Stage, Watch
+
+
+@contextmanager
+def on_stderr(title: str) -> Iterator[Stage]:
+    """One bar, restarted by each stage of the training."""
+    if not sys.stderr.isatty():
+        yield lambda name: lambda epoch, epochs, loss: None
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("epoch {task.completed}/{task.total}  loss {task.fields[loss]:.4f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(title, total=None, loss=float("nan"))
+
+        def stage(name: str) -> Watch:
+            def watch(epoch: int, epochs: int, loss: float) -> None:
+                bar.update(task, description=f"{title}, {name}", completed=epoch, total=epochs, loss=loss)
+
+            return watch
+
+        yield stage

@@ -1,0 +1,152 @@
+"""Reads `sql/` by name and binds what feature and label files may read.
+
+A feature file reads `history`, `spine`, `customers` and `items`; a label file reads `future`. Only this module
+knows where those come from. In the files `{name}` stands for a piece of SQL put in here, `$name` for a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+_HEADER = re.compile(r"^-- sql/(?P<path>\S+): (?P<purpose>.*?)(?:\s{2,}needs: (?P<needs>.*))?$")
+_WINDOW = re.compile(r"_(\d+)d(?=_|$)")
+KEY, AS_OF, STRUCT, ARGUMENT, MOMENT, RELATION = (
+    f"__sqlml_{word}" for word in ("key", "as_of", "x", "arg", "t", "relation")
+)
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file of `sql/`: its name, its text, and the optional columns it needs."""
+
+    name: str
+    purpose: str
+    needs: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class Behavior:
+    """The columns (name → DuckDB type) of the relations in schema `behavior`; empty where one is absent."""
+
+    events: Mapping[str, str]
+    customers: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, str] = field(default_factory=dict)
+
+    def has(self, need: str) -> bool:
+        """Whether `amount`, `items.category` or `customers` exists here."""
+        relation, _, column = need.rpartition(".")
+        if need in ("customers", "items"):
+            return bool(getattr(self, need))
+        return column in getattr(self, relation or "events")
+
+
+def identifier(name: str) -> str:
+    """`name` as a quoted SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """`text` as a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+@cache
+def read(path: str) -> SqlFile:
+    """The file `sql/<path>.sql`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Its first line does not name the file and its purpose.
+    """
+    name = f"{path}.sql"
+    text = files("sqlml.sql").joinpath(*name.split("/")).read_text(encoding="utf-8")
+    header, _, body = text.partition("\n")
+    found = _HEADER.match(header)
+    if not found or found["path"] != name:
+        raise ValueError(f"sql/{name} must begin with '-- sql/{name}: what it is'")
+    needs = tuple(need.strip() for need in (found["needs"] or "").split(",") if need.strip())
+    return SqlFile(path.rpartition("/")[2], found["purpose"].strip(), needs, body.strip())
+
+
+def text(path: str, **pieces: str) -> str:
+    """The text of `sql/<path>.sql` with its `{pieces}` put in."""
+    body = read(path).text
+    for name, piece in pieces.items():
+        body = body.replace("{" + name + "}", piece)
+    return body
+
+
+@cache
+def folder(name: str) -> tuple[SqlFile, ...]:
+    """All files of `sql/<name>/`, by name."""
+    entries: Iterable[Traversable] = files("sqlml.sql").joinpath(name).iterdir()
+    stems = sorted(entry.name.removesuffix(".sql") for entry in entries if entry.name.endswith(".sql"))
+    return tuple(read(f"{name}/{stem}") for stem in stems)
+
+
+def feature_files(behavior: Behavior, attributes: Sequence[str]) -> list[SqlFile]:
+    """The feature files whose needs are met; attributes only where some are named."""
+    usable = [f for f in folder("features") if all(map(behavior.has, f.needs))]
+    return [f for f in usable if attributes or "customers" not in f.needs]
+
+
+def window_days(column: str) -> int:
+    """The longest window a feature column looks back over, by its name: `events_ratio_30d_90d` → 90, else 0."""
+    return max(map(int, _WINDOW.findall(column)), default=0)
+
+
+def features_at(behavior: Behavior, attributes: Sequence[str], select: str) -> str:
+    """`select` over all feature columns of everyone at the moment `__sqlml_t` (a macro parameter)."""
+    history = text("binding/history_as_of", as_of=f"{MOMENT}::TIMESTAMP", known=known(behavior, f"{MOMENT}::TIMESTAMP"))
+    return _compose(behavior, attributes, [("history", history)], select)
+
+
+def features_of(behavior: Behavior, attributes: Sequence[str], asked: str, select: str) -> str:
+    """`select` over all feature columns of the pairs (customer_id, as_of) that the query `asked` gives."""
+    history = text("binding/history_spine", known=known(behavior, "a.as_of", "e."))
+    return _compose(behavior, attributes, [("asked", asked), ("history", history)], select)
+
+
+def labels_of(behavior: Behavior, label: str, asked: str) -> str:
+    """The label file `label` for each pair of the relation `asked`; parameters `$window_seconds`, `$known_by`."""
+    pieces = {"known": known(behavior, "$known_by::TIMESTAMP", "e."), "label": text(f"labels/{label}")}
+    return text("binding/labels", asked=asked, **pieces)
+
+
+def known(behavior: Behavior, moment: str, prefix: str = "") -> str:
+    """Rows with a `known_at` are known from then on; without one, from `event_time` on."""
+    return f"AND coalesce({prefix}known_at, {prefix}event_time) <= {moment}" if behavior.has("known_at") else ""
+
+
+def _compose(behavior: Behavior, attributes: Sequence[str], head: list[tuple[str, str]], select: str) -> str:
+    names = [f.name for f in feature_files(behavior, attributes)]
+    relations = [*head, ("spine", text("binding/spine"))]
+    if attributes:
+        relations.append(("customers", _customers(behavior, attributes)))
+    if behavior.items:
+        relations.append(("items", text("binding/items")))
+    relations += [(f"{name}_features", text(f"features/{name}")) for name in names]
+    ctes = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{body})" for name, body in relations)
+    joins = "".join(f"\n  LEFT JOIN {name}_features USING (customer_id, as_of)" for name in names)
+    return f"WITH {ctes}\n{select}\nFROM spine{joins}"
+
+
+def _customers(behavior: Behavior, attributes: Sequence[str]) -> str:
+    columns = ", ".join(_attribute(name, behavior.customers[name]) for name in attributes)
+    variant = "customers_valid_from" if "valid_from" in behavior.customers else "customers"
+    return text(f"binding/{variant}", attributes=columns)
+
+
+def _attribute(name: str, type_name: str) -> str:
+    """A date becomes its age in days, NULL while it lies after as_of; everything else stays as it is."""
+    column = f"c.{identifier(name)}"
+    if type_name == "DATE" or type_name.startswith("TIMESTAMP"):
+        age = f"((epoch(s.as_of) - epoch({column})) / 86400)::FLOAT"
+        return f"CASE WHEN {column} <= s.as_of THEN {age} END AS {identifier(f'customer.{name}')}"
+    return f"{column} AS {identifier(f'customer.{name}')}"

@@ -1,0 +1,92 @@
+"""Finds the kinds of function (entry points) and registers the functions of stored versions with DuckDB."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import weakref
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+
+import duckdb
+
+from sqlml.catalog import Version
+from sqlml.errors import ModelError, did_you_mean
+from sqlml.udf import Forward, Scorer, Udf
+
+GROUP = "sqlml.udfs"
+Loader = Callable[[duckdb.DuckDBPyConnection, Version], Forward]
+
+
+@cache
+def kinds() -> dict[str, Udf]:
+    """Every kind of function installed, ours and third parties', by name."""
+    found: dict[str, Udf] = {}
+    for point in entry_points(group=GROUP):
+        package = importlib.import_module(point.value)
+        for module in pkgutil.iter_modules(package.__path__):
+            udf: Udf = importlib.import_module(f"{point.value}.{module.name}").UDF
+            found[udf.kind] = udf
+    return found
+
+
+def kind(name: str) -> Udf:
+    """The kind of function with this name.
+
+    Raises:
+        ModelError: It is not installed.
+    """
+    if name not in kinds():
+        raise ModelError(f"There is no function kind '{name}' installed." + did_you_mean(name, kinds(), "kinds"))
+    return kinds()[name]
+
+
+def udf_name(udf_kind: str, version_id: str) -> str:
+    """The internal name: a version's id is never used again, so a stale function cannot be met."""
+    return f"__sqlml_{udf_kind}_{version_id}"
+
+
+class Registry:
+    """Registers functions on the root connection of a database, which must outlive every cursor that calls them."""
+
+    def __init__(self, root: duckdb.DuckDBPyConnection, loader: Loader) -> None:
+        self._root, self._loader = root, loader
+        self._scorers: dict[str, Scorer] = {}
+
+    def register(self, version: Version) -> None:
+        """Make the version's functions callable; nothing happens where they are already."""
+        for name in version.function_kinds:
+            self._register(version, kind(name))
+
+    def remove(self, version: Version) -> None:
+        """Forget the functions of a version that was dropped or never committed."""
+        for name in version.function_kinds:
+            sql_name = udf_name(name, version.version_id)
+            if self._scorers.pop(sql_name, None):
+                self._root.remove_function(sql_name)
+
+    def _register(self, version: Version, udf: Udf) -> None:
+        name = udf_name(udf.kind, version.version_id)
+        if name in self._scorers or self._exists(name):
+            return
+        root = weakref.ref(self._root)
+
+        def load() -> Forward:
+            owner = root()
+            if owner is None:
+                raise ModelError(f"The database of model '{version.model}' was closed.")
+            with owner.cursor() as cursor:
+                return self._loader(cursor, version)
+
+        scorer = Scorer(udf, len(version.encoder.columns), load)
+        struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
+        self._root.create_function(
+            name, scorer, [struct], duckdb.sqltype(udf.returns), type="arrow", null_handling="special"
+        )
+        self._scorers[name] = scorer
+
+    def _exists(self, name: str) -> bool:
+        query = "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?"
+        with self._root.cursor() as cursor:
+            return bool((cursor.execute(query, [name]).fetchone() or (0,))[0])

@@ -1,0 +1,221 @@
+"""Text → statements of sqlml, and runs of text that belong to DuckDB, untouched.
+
+A small recursive-descent parser over `duckdb.tokenize`. Option values are not parsed: they go to DuckDB as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from sqlml.errors import StatementError
+
+CREATE_FORM = "CREATE [OR REPLACE] MODEL name OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...)"
+DROP_FORM = "DROP MODEL [IF EXISTS] name"
+SHOW_FORM = "SHOW MODELS"
+
+
+@dataclass(frozen=True)
+class CreateModel:
+    """CREATE [OR REPLACE] MODEL; option values are SQL constant expressions."""
+
+    name: str
+    options: Mapping[str, str]
+    is_replace: bool
+
+
+@dataclass(frozen=True)
+class DropModel:
+    """DROP MODEL [IF EXISTS]."""
+
+    name: str
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class ShowModels:
+    """SHOW MODELS."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Text that goes to DuckDB byte for byte."""
+
+    text: str
+
+
+Statement = CreateModel | DropModel | ShowModels | Foreign
+
+
+@dataclass(frozen=True)
+class _Token:
+    start: int
+    text: str
+    kind: str
+
+    @property
+    def word(self) -> str:
+        return self.text.upper()
+
+    @property
+    def is_name(self) -> bool:
+        return self.kind in ("identifier", "keyword")
+
+
+def parse(script: str) -> list[Statement]:
+    """Split a script into statements of ours and text for DuckDB.
+
+    Raises:
+        StatementError: A statement begins like one of ours but cannot be read; the text shows the place.
+    """
+    if "model" not in script.lower():
+        return [Foreign(script)]
+    source = script.encode()
+    statements: list[Statement] = []
+    foreign_from, end = 0, 0
+    for tokens, end in _pieces(source):
+        ours = _Parser(source, tokens, end).statement()
+        if ours is None:
+            continue
+        if source[foreign_from : tokens[0].start].strip():
+            statements.append(Foreign(source[foreign_from : tokens[0].start].decode()))
+        statements.append(ours)
+        foreign_from = end
+    if not statements:
+        return [Foreign(script)]
+    if any(tokens and tokens[0].start >= foreign_from for tokens, _ in _pieces(source)):
+        statements.append(Foreign(source[foreign_from:].decode()))
+    return [s for s in statements if not isinstance(s, Foreign) or _has_code(s.text)]
+
+
+def _has_code(text: str) -> bool:
+    return any(t.kind != "comment" and t.text != ";" for t in _tokens(text.encode()))
+
+
+def _pieces(source: bytes) -> Iterator[tuple[list[_Token], int]]:
+    """The tokens of each statement, comments left out, and the offset behind its semicolon."""
+    piece: list[_Token] = []
+    for token in _tokens(source):
+        if token.kind == "comment":
+            continue
+        if token.text == ";":
+            if piece:
+                yield piece, token.start + 1
+            piece = []
+        else:
+            piece.append(token)
+    if piece:
+        yield piece, len(source)
+
+
+def _tokens(source: bytes) -> list[_Token]:
+    """Tokens with byte offsets; an operator token is cut into its characters."""
+    starts = [(start, kind.name) for start, kind in duckdb.tokenize(source.decode())]
+    ends = [start for start, _ in starts[1:]] + [len(source)]
+    tokens = []
+    for (start, kind), end in zip(starts, ends, strict=True):
+        text = source[start:end].decode().strip()
+        if kind == "operator":
+            tokens += [_Token(start + i, c, kind) for i, c in enumerate(text) if not c.isspace()]
+        else:
+            tokens.append(_Token(start, text, kind))
+    return tokens
+
+
+class _Parser:
+    def __init__(self, source: bytes, tokens: list[_Token], end: int) -> None:
+        self._source, self._tokens, self._end, self._at = source, tokens, end, 0
+
+    def statement(self) -> Statement | None:
+        """The statement, or None where it is DuckDB's."""
+        if self._take("CREATE", "OR", "REPLACE", "MODEL") or self._rewind():
+            return self._create(is_replace=True)
+        if self._take("CREATE", "MODEL") or self._rewind():
+            return self._create(is_replace=False)
+        if self._take("DROP", "MODEL") or self._rewind():
+            return self._drop()
+        if self._take("SHOW", "MODELS") and self._done():
+            return ShowModels()
+        return None
+
+    def _create(self, *, is_replace: bool) -> CreateModel:
+        name = self._name(CREATE_FORM)
+        self._expect("OPTIONS", CREATE_FORM)
+        self._expect("(", CREATE_FORM)
+        options: dict[str, str] = {}
+        while not self._take(")"):
+            key = self._name(CREATE_FORM, "an option name")
+            if key.lower() in options:
+                raise self._error(f"option {key} is given twice", CREATE_FORM, self._at - 1)
+            self._expect("=", CREATE_FORM)
+            options[key.lower()] = self._value()
+            if not self._take(",") and not self._peek(")"):
+                raise self._error("expected , or )", CREATE_FORM)
+        self._finish(CREATE_FORM)
+        return CreateModel(name, options, is_replace)
+
+    def _drop(self) -> DropModel:
+        if_exists = self._take("IF", "EXISTS")
+        name = self._name(DROP_FORM)
+        self._finish(DROP_FORM)
+        return DropModel(name, if_exists)
+
+    def _value(self) -> str:
+        """The text of a constant expression: up to a comma or a closing bracket at this depth."""
+        first, depth = self._at, 0
+        while self._at < len(self._tokens):
+            text = self._tokens[self._at].text
+            if depth == 0 and text in (",", ")"):
+                break
+            depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
+            self._at += 1
+        if first == self._at or self._at == len(self._tokens):
+            raise self._error("expected a value" if first == self._at else "expected )", CREATE_FORM)
+        start, end = self._tokens[first].start, self._tokens[self._at].start
+        return self._source[start:end].decode().strip()
+
+    def _name(self, form: str, what: str = "a model name") -> str:
+        if self._at >= len(self._tokens) or not self._tokens[self._at].is_name:
+            raise self._error(f"expected {what}", form)
+        text = self._tokens[self._at].text
+        self._at += 1
+        quoted = text.startswith('"')
+        return text[1:-1].replace('""', '"') if quoted else text.lower()
+
+    def _take(self, *words: str) -> bool:
+        for offset, word in enumerate(words):
+            at = self._at + offset
+            if at >= len(self._tokens) or self._tokens[at].word != word:
+                return False
+        self._at += len(words)
+        return True
+
+    def _rewind(self) -> bool:
+        self._at = 0
+        return False
+
+    def _peek(self, word: str) -> bool:
+        return self._at < len(self._tokens) and self._tokens[self._at].word == word
+
+    def _done(self) -> bool:
+        return self._at == len(self._tokens)
+
+    def _expect(self, word: str, form: str) -> None:
+        if not self._take(word):
+            raise self._error(f"expected {word}", form)
+
+    def _finish(self, form: str) -> None:
+        if not self._done():
+            raise self._error("expected the end of the statement", form)
+
+    def _error(self, message: str, form: str, at: int | None = None) -> StatementError:
+        """The line, a caret under the place, and the form that was expected."""
+        at = self._at if at is None else at
+        offset = self._tokens[at].start if at < len(self._tokens) else self._end
+        before = self._source[:offset].decode()
+        number = before.count("\n") + 1
+        column = len(before) - before.rfind("\n") - 1
+        lines = self._source.decode().split("\n")
+        return StatementError(f"Line {number}: {message}.\n{lines[number - 1]}\n{' ' * column}^\nThe form is: {form}")

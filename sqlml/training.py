@@ -1,0 +1,202 @@
+"""The one training loop for Flax modules. It knows no database and does not ask which module it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from typing import Any, Protocol
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from sqlml.errors import SqlmlError
+
+Params = Any
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+CHUNK = 2048
+EPOCH_ROWS = 131_072
+"""An epoch is a pass over the rows, but over no more than this many, so that large data are stopped on in time."""
+AVERAGING = 0.02
+"""Weight of the newest parameters in the running average that is stopped on and returned (Polyak averaging)."""
+
+
+class TrainingError(SqlmlError):
+    """Training that went wrong, with what to change."""
+
+
+class Watch(Protocol):
+    """Called after every epoch, e.g. by a progress bar."""
+
+    def __call__(self, epoch: int, epochs: int, loss: float) -> None: ...
+
+
+Stage = Callable[[str], Watch]
+"""The name of a part of a training → what to call after its epochs."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; see `ModelOptions` for the meaning of each."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    patience: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Averaged parameters of the best epoch (the last one without a stopping set), its number, and (train, stop) losses."""
+
+    params: Params
+    epochs: int
+    log: list[tuple[float, float]] = field(default_factory=list)
+
+
+def train(
+    module: nn.Module,
+    loss: Loss,
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.float32],
+    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+    settings: Settings,
+    stop: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    watch: Watch = lambda epoch, epochs, loss: None,
+) -> Trained:
+    """Fit `module(*prepare(inputs))` to `labels` by AdamW on mini-batches.
+
+    Args:
+        module: Its `__call__` takes what `prepare` gives, and `training`.
+        loss: (outputs, labels) → loss of each row, shape (n,).
+        inputs: Shape (n, columns).
+        labels: Shape (n,).
+        prepare: Inputs → arguments of the module; runs inside the compiled step.
+        settings: Epochs, batch size and so on.
+        stop: Rows to stop early on; the best epoch's parameters come back.
+        watch: Called after each epoch.
+
+    Raises:
+        TrainingError: The loss is not finite.
+    """
+    rng = np.random.default_rng(settings.seed)
+    key = jax.random.PRNGKey(settings.seed)
+    batch = min(settings.batch_size, max(len(labels), 1))
+    params = _initial(key, inputs[:1], module, prepare)
+    optimizer = _optimizer(settings.learning_rate, settings.weight_decay)
+    state = jax.jit(optimizer.init)(params)
+    average, steps = params, np.uint32(0)
+    best, log = Trained(params, 0), []
+    for epoch in range(1, settings.epochs + 1):
+        losses = []
+        for rows in _batches(rng, len(labels), batch):
+            steps += np.uint32(1)
+            params, average, state, value = _step(
+                params, average, state, inputs[rows], labels[rows], key, steps, module, loss, prepare, optimizer
+            )
+            losses.append(value)
+        train_loss = float(np.mean(jax.device_get(losses)))
+        stop_loss = _mean_loss(module, loss, average, *stop, prepare) if stop else train_loss
+        log.append((train_loss, stop_loss))
+        if not np.isfinite(train_loss):
+            raise TrainingError(f"The loss is not finite at epoch {epoch}: lower learning_rate.")
+        watch(epoch, settings.epochs, stop_loss)
+        if stop is None or not best.epochs or stop_loss < log[best.epochs - 1][1]:
+            best = Trained(average, epoch)
+        if epoch - best.epochs >= settings.patience:
+            break
+    return Trained(best.params, best.epochs, log)
+
+
+def predict(
+    apply: Callable[[Params, jax.Array], jax.Array], params: Params, inputs: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """`apply(params, inputs)`, compiled once and run in chunks of one shape; the first axis is the rows."""
+    chunks = []
+    for start in range(0, len(inputs), CHUNK):
+        chunk = inputs[start : start + CHUNK]
+        padded = np.pad(chunk, ((0, CHUNK - len(chunk)), (0, 0)))
+        chunks.append(np.asarray(_applied(apply, params, padded))[: len(chunk)])
+    return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
+
+
+@partial(jax.jit, static_argnums=0)
+def _applied(apply: Callable[[Params, jax.Array], jax.Array], params: Params, inputs: jax.Array) -> jax.Array:
+    return apply(params, inputs)
+
+
+@lru_cache
+def _optimizer(learning_rate: float, weight_decay: float) -> optax.GradientTransformation:
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(learning_rate, weight_decay=weight_decay))
+
+
+def _batches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[NDArray[np.int64]]:
+    """A random order cut into full batches: one shape, one compilation; the few rows left over change every epoch."""
+    order = rng.permutation(rows)[:EPOCH_ROWS]
+    for start in range(0, len(order) - batch + 1, batch):
+        yield order[start : start + batch]
+
+
+@partial(jax.jit, static_argnames=("module", "prepare"))
+def _initial(
+    key: jax.Array, inputs: jax.Array, module: nn.Module, prepare: Callable[[jax.Array], tuple[jax.Array, ...]]
+) -> Params:
+    return module.init(key, *prepare(inputs))
+
+
+@partial(jax.jit, static_argnames=("module", "loss", "prepare", "optimizer"))
+def _step(
+    params: Params,
+    average: Params,
+    state: optax.OptState,
+    inputs: jax.Array,
+    labels: jax.Array,
+    key: jax.Array,
+    step: jax.Array,
+    module: nn.Module,
+    loss: Loss,
+    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+    optimizer: optax.GradientTransformation,
+) -> tuple[Params, Params, optax.OptState, jax.Array]:
+    def total(params: Params) -> jax.Array:
+        outputs = module.apply(params, *prepare(inputs), training=True, rngs={"dropout": jax.random.fold_in(key, step)})
+        return loss(outputs, labels).mean()
+
+    value, gradients = jax.value_and_grad(total)(params)
+    updates, state = optimizer.update(gradients, state, params)
+    params = optax.apply_updates(params, updates)
+    return params, optax.incremental_update(params, average, AVERAGING), state, value
+
+
+@partial(jax.jit, static_argnames=("module", "loss", "prepare"))
+def _losses(
+    params: Params,
+    inputs: jax.Array,
+    labels: jax.Array,
+    module: nn.Module,
+    loss: Loss,
+    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+) -> jax.Array:
+    return loss(module.apply(params, *prepare(inputs)), labels)
+
+
+def _mean_loss(
+    module: nn.Module,
+    loss: Loss,
+    params: Params,
+    inputs: NDArray[np.float32],
+    labels: NDArray[np.float32],
+    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+) -> float:
+    total = 0.0
+    for start in range(0, len(labels), CHUNK):
+        size = min(CHUNK, len(labels) - start)
+        rows = np.arange(start, start + CHUNK) % len(labels)
+        total += float(_losses(params, inputs[rows], labels[rows], module, loss, prepare)[:size].sum())
+    return total / len(labels)

@@ -1,0 +1,117 @@
+"""What runs inside the forward pass before and after the net: the encoder of columns and the calibrator of scores.
+
+A batch is a float32 matrix (rows, columns) with NaN for a missing value; a category is its code, 0 for "other".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of a model, as fitted on the training cut-offs.
+
+    `expression` is SQL over the raw feature columns. A number has `edges` (ascending, at least two, quantiles of the
+    training rows) and the `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1.
+    """
+
+    name: str
+    expression: str
+    edges: tuple[float, ...] = ()
+    levels: tuple[str, ...] = ()
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @property
+    def is_category(self) -> bool:
+        """Whether the column holds codes of levels."""
+        return bool(self.levels)
+
+    @property
+    def rows(self) -> int:
+        """Rows of its lookup table: knots or codes, and a last one for missing."""
+        return (len(self.levels) + 1 if self.is_category else len(self.edges)) + 1
+
+
+class Layout(NamedTuple):
+    """The encoder as arrays, shape (columns, rows) or (columns,)."""
+
+    edges: Matrix
+    last: NDArray[np.int32]
+    missing: NDArray[np.int32]
+    is_category: NDArray[np.bool_]
+    mean: Matrix
+    deviation: Matrix
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The fitted columns, in the order of the batch."""
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Field names of the struct that a UDF receives."""
+        return tuple(c.name for c in self.columns)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the largest lookup table."""
+        return max((c.rows for c in self.columns), default=1)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Arrays for the forward pass; codes of a category act as knots 0, 1, 2 …"""
+        edges = np.full((len(self.columns), self.rows), np.inf, np.float32)
+        for i, column in enumerate(self.columns):
+            knots = range(len(column.levels) + 1) if column.is_category else column.edges
+            edges[i, : column.rows - 1] = knots
+        rows = np.array([c.rows for c in self.columns], np.int32)
+        return Layout(
+            edges=edges,
+            last=rows - 2,
+            missing=rows - 1,
+            is_category=np.array([c.is_category for c in self.columns]),
+            mean=np.array([c.mean for c in self.columns], np.float32),
+            deviation=np.array([c.deviation for c in self.columns], np.float32),
+        )
+
+    def only(self, names: tuple[str, ...]) -> Encoder:
+        """The encoder of a few columns."""
+        return Encoder(tuple(c for c in self.columns if c.name in names))
+
+    def to_json(self) -> str:
+        """The stored form."""
+        return json.dumps([dataclasses.asdict(c) for c in self.columns])
+
+    @staticmethod
+    def from_json(text: str) -> Encoder:
+        """Read the stored form."""
+        columns = [
+            Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in json.loads(text)
+        ]
+        return Encoder(tuple(columns))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Logit → probability: Platt scaling (Platt 1999), and a power where the label window was shorter than the horizon.
+
+    The probability of no event in the horizon is that of none in the window to the power of `power`:
+    the cumulative hazard grows as time to the power of a Weibull shape.
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+    power: float = 1.0

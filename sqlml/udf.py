@@ -1,0 +1,77 @@
+"""What a file in `udfs/` defines, and the way of a batch: Arrow struct → float32 matrix → compiled forward → Arrow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Inputs (columns, rows) with NaN for missing → results, first axis rows."""
+BUCKETS = (1, 64, 256, 1024, 2048)
+"""Rows a compiled forward is made for; a batch is padded to the next one. DuckDB's own batches hold up to 2048."""
+
+
+@dataclass(frozen=True)
+class Udf:
+    """One kind of SQL function. Each file in `udfs/` defines one, named `UDF`; the file is named like the kind.
+
+    Attributes:
+        kind: Also the name of the file in `sql/functions/` that makes the macros around it.
+        function: Its name, with `{model}` for the model's.
+        function_at: Its table form's name.
+        returns: SQL type of a result.
+        finish: Results of the forward pass, and which rows had input, → Arrow array with NULL elsewhere.
+    """
+
+    kind: str
+    function: str
+    function_at: str
+    returns: str
+    finish: Callable[[NDArray[np.float32], NDArray[np.bool_]], pa.Array]
+
+    def names(self, model: str) -> tuple[tuple[str, bool], ...]:
+        """(name, whether it is a table function) of every public function of `model`."""
+        return (self.function.format(model=model), False), (self.function_at.format(model=model), True)
+
+
+class Scorer:
+    """The Python side of one version's UDF: thread-safe, loads its model at the first call."""
+
+    def __init__(self, udf: Udf, columns: int, load: Callable[[], Forward]) -> None:
+        self._udf, self._columns, self._load = udf, columns, load
+        self._forward: Forward | None = None
+        self._lock = threading.Lock()
+        self._local = threading.local()
+
+    def __call__(self, argument: pa.ChunkedArray) -> pa.Array:
+        """A batch of structs, one float field a column, in; a batch of results out."""
+        return pa.chunked_array([self._chunk(chunk) for chunk in argument.chunks]).combine_chunks()
+
+    def _chunk(self, structs: pa.StructArray) -> pa.Array:
+        known = np.asarray(structs.is_valid())
+        results = np.zeros(len(structs), np.float32)
+        size = BUCKETS[-1]
+        parts = [self._run(structs.slice(i, size)) for i in range(0, len(structs), size)] if known.any() else [results]
+        return self._udf.finish(np.concatenate(parts), known)
+
+    def _run(self, structs: pa.StructArray) -> NDArray[np.float32]:
+        rows = len(structs)
+        buffer = self._buffer(next(size for size in BUCKETS if size >= rows))
+        for i in range(self._columns):
+            buffer[i, :rows] = structs.field(i).to_numpy(zero_copy_only=False)
+        return self._loaded()(buffer)[:rows]
+
+    def _buffer(self, size: int) -> NDArray[np.float32]:
+        buffers = self._local.__dict__.setdefault("buffers", {})
+        return buffers.setdefault(size, np.zeros((self._columns, size), np.float32))  # type: ignore[no-any-return]
+
+    def _loaded(self) -> Forward:
+        if self._forward is None:
+            with self._lock:
+                self._forward = self._forward or self._load()
+        return self._forward

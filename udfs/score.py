@@ -1,0 +1,22 @@
+"""`churn_score(id)`: a probability."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sqlml.udf import Udf
+
+
+def _probabilities(results: NDArray[np.float32], known: NDArray[np.bool_]) -> pa.Array:
+    return pa.array(results, pa.float32(), mask=~known)
+
+
+UDF = Udf(
+    kind="score",
+    function="{model}_score",
+    function_at="{model}_at",
+    returns="FLOAT",
+    finish=_probabilities,
+)
