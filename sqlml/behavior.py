@@ -137,9 +137,9 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
         columns: Mapping[str, str] = getattr(behavior, relation)
         if columns and key not in columns:
             yield f"behavior.{relation} has no column {key}; it has {', '.join(columns)}. Rename one in the view."
-        kind, other = behavior.events.get(key), columns.get(key)
-        if kind and other and not _comparable(kind, other):
-            yield f"{key} is {kind} in behavior.events and {other} in behavior.{relation}: cast one in its view."
+        mine, other = behavior.events.get(key), columns.get(key)
+        if mine and other and not _comparable(mine, other):
+            yield f"{key} is {mine} in behavior.events and {other} in behavior.{relation}: cast one in its view."
 
 
 def _is_number(kind: str) -> bool:

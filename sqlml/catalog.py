@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -243,7 +244,7 @@ class Catalog:
     def _run(self, query: str, parameters: Sequence[object] | None = None) -> None:
         self._cursor.execute(query, parameters).fetchall()
 
-    def _rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[object, ...]]:
+    def _rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
         return self._cursor.execute(query, parameters).fetchall()
 
 

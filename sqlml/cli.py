@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +40,7 @@ DEMO_QUERIES = (
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How `query` writes a result."""
 
     table = "table"
@@ -127,8 +127,8 @@ def map_command(
     """
     if not (events or customers or items):
         raise typer.BadParameter("name at least one of --events, --customers, --items")
-    given = dict(customer=customer, time=time, type=type, type_value=type_value, item=item, amount=amount,
-                 quantity=quantity, known_at=known_at, where=where)  # fmt: skip
+    given = {"customer": customer, "time": time, "type": type, "type_value": type_value, "item": item,
+             "amount": amount, "quantity": quantity, "known_at": known_at, "where": where}  # fmt: skip
     sources = [EventSource(relation, **{name: _nth(name, values, i, len(events or ())) for name, values in
                                         given.items()}) for i, relation in enumerate(events or ())]  # fmt: skip
     with sqlml.connect(db) as con:

@@ -39,7 +39,7 @@ _roots: dict[str, _Root] = {}
 _lock = threading.RLock()
 
 
-def connect(path: str | Path = ":memory:", read_only: bool = False, **config: Any) -> Connection:  # noqa: ANN401, FBT001, FBT002
+def connect(path: str | Path = ":memory:", read_only: bool = False, **config: Any) -> Connection:  # noqa: ANN401
     """Open a database as `duckdb.connect` does; the models stored in it can be called at once.
 
     Args:

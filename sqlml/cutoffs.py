@@ -67,7 +67,7 @@ def rehearsal(first: datetime, calendar: Calendar, every: timedelta, most: int) 
 def days(length: timedelta, *, floor: bool = False) -> str:
     """A length of time for people: `91 days`, `36 hours`."""
     hours = length / timedelta(hours=1)
-    number, unit = (hours / 24, "day") if hours >= 48 else (hours, "hour")
+    number, unit = (hours / 24, "day") if length >= timedelta(days=2) else (hours, "hour")
     shown = int(number) if floor else round(number)
     return f"{shown} {unit}" + ("" if shown == 1 else "s")
 

@@ -151,7 +151,7 @@ def _fit_numbers(
         if low is None or (low == high and stats["known"] == rows):
             dropped.append(Dropped(name, "constant"))
             continue
-        edges = tuple(np.unique(np.float32([low, *stats["edges"], high])).tolist())
+        edges = tuple(np.unique(np.array([low, *stats["edges"], high], np.float32)).tolist())
         edges = edges if len(edges) > 1 else (low, low + 1)
         yield Column(name, expressions[name], edges, mean=stats["mean"], deviation=stats["deviation"] or 1.0)
 

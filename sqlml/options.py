@@ -75,7 +75,7 @@ def make(values: Mapping[str, object]) -> ModelOptions:
     return ModelOptions(**{name: _convert(known[name], value) for name, value in values.items()})
 
 
-def _convert(spec: dataclasses.Field[Any], value: object) -> object:
+def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN401
     kind, type_name = spec.metadata["kind"], str(spec.type).removesuffix(" | None")
     if value is None:
         return None if "None" in str(spec.type) else spec.default

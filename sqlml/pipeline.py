@@ -36,9 +36,11 @@ PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
 
 
 class Progress(Protocol):
-    """Shows what a training is doing."""
+    """Shows what a training is doing, e.g. as a progress bar."""
 
-    def __call__(self, title: str) -> AbstractContextManager[Stage]: ...
+    def __call__(self, title: str) -> AbstractContextManager[Stage]:
+        """Open it under a title."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 import duckdb
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from sqlml.catalog import Version
 from sqlml.errors import ModelError, did_you_mean
@@ -82,7 +83,12 @@ class Registry:
         scorer = Scorer(udf, len(version.encoder.columns), load)
         struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
         self._root.create_function(
-            name, scorer, [struct], duckdb.sqltype(udf.returns), type="arrow", null_handling="special"
+            name,
+            scorer,
+            [struct],
+            duckdb.sqltype(udf.returns),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
         self._scorers[name] = scorer
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.typing import NDArray
@@ -32,7 +31,9 @@ class TrainingError(SqlmlError):
 class Watch(Protocol):
     """Called after every epoch, e.g. by a progress bar."""
 
-    def __call__(self, epoch: int, epochs: int, loss: float) -> None: ...
+    def __call__(self, epoch: int, epochs: int, loss: float) -> None:
+        """Take note of an epoch and its loss."""
+        ...
 
 
 Stage = Callable[[str], Watch]
@@ -53,7 +54,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Trained:
-    """Averaged parameters of the best epoch (the last one without a stopping set), its number, and (train, stop) losses."""
+    """Averaged parameters of the best epoch (without a stopping set: the last), its number, (train, stop) losses."""
 
     params: Params
     epochs: int
@@ -165,7 +166,9 @@ def _step(
     optimizer: optax.GradientTransformation,
 ) -> tuple[Params, Params, optax.OptState, jax.Array]:
     def total(params: Params) -> jax.Array:
-        outputs = module.apply(params, *prepare(inputs), training=True, rngs={"dropout": jax.random.fold_in(key, step)})
+        outputs: Any = module.apply(
+            params, *prepare(inputs), training=True, rngs={"dropout": jax.random.fold_in(key, step)}
+        )
         return loss(outputs, labels).mean()
 
     value, gradients = jax.value_and_grad(total)(params)
@@ -183,7 +186,8 @@ def _losses(
     loss: Loss,
     prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
 ) -> jax.Array:
-    return loss(module.apply(params, *prepare(inputs)), labels)
+    outputs: Any = module.apply(params, *prepare(inputs))
+    return loss(outputs, labels)
 
 
 def _mean_loss(

@@ -9,7 +9,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class Encoder:
 
     @cached_property
     def layout(self) -> Layout:
-        """Arrays for the forward pass; codes of a category act as knots 0, 1, 2 …"""
+        """Arrays for the forward pass; codes of a category act as knots 0, 1, 2 and so on."""
         edges = np.full((len(self.columns), self.rows), np.inf, np.float32)
         for i, column in enumerate(self.columns):
             knots = range(len(column.levels) + 1) if column.is_category else column.edges
@@ -98,10 +98,10 @@ class Encoder:
     @staticmethod
     def from_json(text: str) -> Encoder:
         """Read the stored form."""
-        columns = [
-            Column(**{k: tuple(v) if isinstance(v, list) else v for k, v in c.items()}) for c in json.loads(text)
-        ]
-        return Encoder(tuple(columns))
+        columns: list[dict[str, Any]] = json.loads(text)
+        for column in columns:
+            column |= {"edges": tuple(column["edges"]), "levels": tuple(column["levels"])}
+        return Encoder(tuple(Column(**column) for column in columns))
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Scorer:
 
     def _buffer(self, size: int) -> NDArray[np.float32]:
         buffers = self._local.__dict__.setdefault("buffers", {})
-        return buffers.setdefault(size, np.zeros((self._columns, size), np.float32))  # type: ignore[no-any-return]
+        return buffers.setdefault(size, np.zeros((self._columns, size), np.float32))
 
     def _loaded(self) -> Forward:
         if self._forward is None:

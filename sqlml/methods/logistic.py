@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
 import jax
@@ -22,7 +22,7 @@ LARGEST = 1e30
 PADDING = 4096
 """Rows are padded to a multiple of this: folds of nearly one size share one compilation."""
 Array = jax.Array | NDArray[np.float32]
-Point = dict[str, Array]
+Point = Mapping[str, Array]
 Objective = Callable[..., jax.Array]
 PENALTY = 1.0
 """Strength of the L2 penalty, in units of one example: the C = 1 of scikit-learn."""

@@ -61,7 +61,7 @@ def forward(encoder: Encoder, options: ModelOptions) -> Forward:
 
     def logits(weights: Weights, inputs: jax.Array) -> jax.Array:
         params = {"params": unflatten_dict(dict(part(weights, "net")), sep=".")}
-        mean = jax.nn.sigmoid(module.apply(params, *prepare(inputs))).mean(1)
+        mean = jax.nn.sigmoid(jnp.asarray(module.apply(params, *prepare(inputs)))).mean(1)
         bent = jax.scipy.special.logit(jnp.clip(mean, 1e-6, 1 - 1e-6))
         return (bent + linear(part(weights, "linear"), inputs)) / 2
 

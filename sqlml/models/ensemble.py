@@ -11,8 +11,10 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
 
-from sqlml.transforms import Layout
+from sqlml.transforms import Layout, Matrix
 
 
 def locate(x: jax.Array, layout: Layout) -> tuple[jax.Array, jax.Array]:
@@ -28,7 +30,7 @@ def locate(x: jax.Array, layout: Layout) -> tuple[jax.Array, jax.Array]:
     return jnp.where(missing, layout.missing[None], row), jnp.where(missing, 0.0, fraction)
 
 
-def _pick(edges: jax.Array, row: jax.Array) -> jax.Array:
+def _pick(edges: Matrix, row: jax.Array | NDArray[np.int32]) -> jax.Array:
     flat = jnp.asarray(edges).reshape(-1)
     return flat[row + jnp.arange(edges.shape[0])[None] * edges.shape[1]]
 

@@ -1,0 +1,65 @@
+"""`python -m benchmarks [PROTOCOL ...]`: run, print, store."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks import protocols, report
+
+
+def main() -> int:
+    """Run the protocols asked for, or show what is stored."""
+    arguments = _arguments()
+    names = arguments.protocols or list(protocols.NAMES)
+    if arguments.list:
+        print("\n".join(f"{name}: {_purpose(name)}" for name in protocols.NAMES))
+    elif arguments.readme:
+        report.update_readme(protocols.NAMES)
+    elif arguments.markdown:
+        print("\n\n".join(f"### {name}\n\n{report.markdown(report.stored(name))}" for name in names))
+    elif len(names) > 1:
+        return max(_alone(name, is_quick=arguments.quick) for name in names)
+    else:
+        _run(names[0], is_quick=arguments.quick)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
+    parser.add_argument("protocols", nargs="*", metavar="PROTOCOL", help="Default: all.")
+    parser.add_argument("--list", action="store_true", help="Say which protocols there are.")
+    parser.add_argument("--quick", action="store_true", help="Small data; prints and stores nothing.")
+    parser.add_argument("--markdown", action="store_true", help="Print the stored results as markdown.")
+    parser.add_argument("--readme", action="store_true", help="Put the stored results into README.md.")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.protocols) - set(protocols.NAMES):
+        parser.error(f"no protocol {', '.join(sorted(unknown))}; there are {', '.join(protocols.NAMES)}")
+    return arguments
+
+
+def _purpose(name: str) -> str:
+    source = (Path(protocols.__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def _alone(name: str, *, is_quick: bool) -> int:
+    """Each protocol in a process of its own: they set up threads differently."""
+    command = [sys.executable, "-m", "benchmarks", name, *(["--quick"] if is_quick else [])]
+    return subprocess.run(command, check=False).returncode
+
+
+def _run(name: str, *, is_quick: bool) -> None:
+    rows = import_module(f"benchmarks.protocols.{name}").run(is_quick=is_quick)
+    print(f"{name}: {_purpose(name)}\n\n{report.text(rows)}\n")
+    if not is_quick:
+        path = report.save(name, f"python -m benchmarks {name}", rows)
+        print(f"Stored in {path.relative_to(report.ROOT)}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""Churn from events: sqlml against the peers on customers whose future was withheld.
+
+Everyone learns from what was known at `as_of` and is tested on the horizon after it. Peers get sqlml's own features at
+its newest training cut-off (with "+ all": at all of its cut-offs). Where the data are too short for a full horizon the
+peers learn the shortened window and are not carried to the horizon. `seconds` of sqlml are those of CREATE MODEL, with
+its features, rehearsal and calibration; those of a peer are its fit alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import import_module
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+import sqlml
+from benchmarks import bootstrap, data
+from benchmarks.report import Row
+from sqlml import behavior, cutoffs, demo, features, queries
+from sqlml.cutoffs import Calendar
+from sqlml.features import Source
+from sqlml.options import ModelOptions
+from sqlml.transforms import Encoder
+
+Scores = NDArray[np.float64]
+PEERS = ("recency", "logistic", "lightgbm")
+TRAINING, TEST = "benchmark_training", "benchmark_test"
+RECENCY = "recency_days"
+OURS, FLOOR = "sqlml", "base rate (floor)"
+DRAWS, QUICK_DRAWS, QUICK_CUSTOMERS = 2_000, 200, 3_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set and what is asked of it; `as_of` None leaves exactly one horizon of the data for the test."""
+
+    name: str
+    data: str
+    horizon: int
+    as_of: datetime | None = None
+    share: float | None = None
+
+
+CASES = (
+    Case("cdnow, 13 weeks", "cdnow", 91, as_of=datetime(1997, 12, 31)),
+    Case("cdnow, 39 weeks, short data", "cdnow", 273, as_of=datetime(1997, 9, 30)),
+    Case("online retail, 90 days", "online_retail", 90, share=0.65),
+    Case("shop, 90 days", data.SHOP, 90),
+)
+
+
+@dataclass(frozen=True)
+class Test:
+    """The customers of a test, in the order of their ids: what came true, and who was active of late."""
+
+    customers: NDArray[np.int64]
+    labels: NDArray[np.float32]
+    active: NDArray[np.bool_]
+    truth: Scores | None
+
+
+def run(*, is_quick: bool) -> list[Row]:
+    """All cases whose data are there; a quick run takes a small shop alone."""
+    return [row for case in CASES if data.is_here(case.data) and (case.data == data.SHOP or not is_quick)
+            for row in _case(case, is_quick=is_quick)]  # fmt: skip
+
+
+def _case(case: Case, *, is_quick: bool) -> list[Row]:
+    with sqlml.connect() as con:
+        data.load(con.native, case.data, *([QUICK_CUSTOMERS] if is_quick else []))
+        as_of = _as_of(con.native, case)
+        test, found = _examples(con, case, as_of)
+        return list(_rows(con.native, case, test, found, QUICK_DRAWS if is_quick else DRAWS))
+
+
+def _as_of(con: duckdb.DuckDBPyConnection, case: Case) -> datetime:
+    known = behavior.facts(con)
+    if case.as_of:
+        return case.as_of
+    if case.share:
+        return known.first_event + case.share * (known.newest_event - known.first_event)
+    last = known.newest_event.replace(hour=23, minute=59, second=59, microsecond=0)
+    return last - timedelta(days=case.horizon)
+
+
+def _examples(
+    con: sqlml.Connection, case: Case, as_of: datetime
+) -> tuple[Test, Mapping[str, tuple[Scores, float | None]]]:
+    """The test, and (scores, seconds) of every method on it."""
+    native, horizon = con.native, timedelta(days=case.horizon)
+    plan = cutoffs.plan(behavior.facts(native).first_event, as_of, horizon, horizon, ModelOptions().max_cutoffs)
+    source = Source(behavior.read(native), (), "churn", {"active_event": None}, None, horizon, 3)
+    features.build_examples(native, source, TEST, (as_of,), horizon, as_of + horizon)
+    test = _test(native, case, as_of)
+    found: dict[str, tuple[Scores, float | None]] = {OURS: _ours(con, case, as_of, test)}
+    for suffix, moments in (("", plan.cutoffs[:1]), (" + all", plan.cutoffs)):
+        if suffix and len(plan.cutoffs) == 1:
+            continue
+        features.build_examples(native, source, TRAINING, moments, plan.window, as_of)
+        for peer, scored in _peers(native, plan):
+            if not (suffix and peer == "recency"):
+                found[peer + suffix] = scored
+    floor = np.full(len(test.labels), _base_rate(native))
+    return test, {**found, FLOOR: (floor, None)}
+
+
+def _test(con: duckdb.DuckDBPyConnection, case: Case, as_of: datetime) -> Test:
+    query = f"SELECT customer_id, label::FLOAT AS label, is_active FROM {TEST} ORDER BY customer_id"
+    customers, labels, active = con.execute(query).fetchnumpy().values()
+    truth = None
+    if case.data == data.SHOP:
+        rows = demo.true_probability(con, as_of, case.horizon).fetchall()
+        known = dict(rows)
+        truth = np.array([known[customer] for customer in customers.tolist()])
+    return Test(customers, labels, active, truth)
+
+
+def _ours(con: sqlml.Connection, case: Case, as_of: datetime, test: Test) -> tuple[Scores, float]:
+    started = time.monotonic()
+    con.execute(f"""CREATE MODEL churn OPTIONS (
+        task = 'churn', horizon = INTERVAL {case.horizon} DAY, as_of = TIMESTAMP '{as_of}')""").fetchall()
+    seconds = time.monotonic() - started
+    query = f"SELECT customer_id, churn_score(customer_id, TIMESTAMP '{as_of}') AS score FROM {TEST} ORDER BY 1"
+    scored = con.native.execute(query).fetchnumpy()
+    if not np.array_equal(scored["customer_id"], test.customers) or np.ma.is_masked(scored["score"]):
+        raise AssertionError("Not every customer of the test has a score.")
+    return np.asarray(scored["score"], np.float64), seconds
+
+
+def _peers(con: duckdb.DuckDBPyConnection, plan: Calendar) -> Iterator[tuple[str, tuple[Scores, float]]]:
+    encoder, _ = features.fit_encoder(con, TRAINING, plan.lookback, ModelOptions().bins)
+    names = sorted(encoder.names, key=lambda name: name != RECENCY)
+    if any(column.is_category for column in encoder.columns):
+        raise AssertionError("The peers take numbers alone.")
+    encoder = Encoder(tuple(encoder.columns[encoder.names.index(name)] for name in names))
+    training, test = (features.read_arrays(con, table, encoder) for table in (TRAINING, TEST))
+    order = _by_customer(con)
+    for peer in PEERS:
+        started = time.monotonic()
+        score = import_module(f"benchmarks.peers.{peer}").scores
+        yield peer, (score(training.inputs[order], training.labels[order], test.inputs), time.monotonic() - started)
+
+
+def _by_customer(con: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
+    """An order of the training rows: those of a customer together, customers at random."""
+    query = f"SELECT hash(customer_id) AS place FROM {TRAINING} ORDER BY as_of, customer_id"
+    return np.argsort(con.execute(query).fetchnumpy()["place"], kind="stable")
+
+
+def _base_rate(con: duckdb.DuckDBPyConnection) -> float:
+    return float((con.execute(f"SELECT avg(label::INT) FROM {TRAINING}").fetchone() or (0.0,))[0])
+
+
+def _rows(
+    con: duckdb.DuckDBPyConnection,
+    case: Case,
+    test: Test,
+    found: Mapping[str, tuple[Scores, float | None]],
+    draws: int,
+) -> Iterator[Row]:
+    for population, chosen in (("all", np.ones_like(test.active, dtype=bool)), ("active", test.active.astype(bool))):
+        labels, truth = test.labels[chosen], None if test.truth is None else test.truth[chosen]
+        scores = {method: score[chosen] for method, (score, _) in found.items()}
+        metrics = _metrics(con, labels, scores)
+        drawn = {method: bootstrap.auc_draws(labels, score, draws) for method, score in scores.items()}
+        for method, score in scores.items():
+            measured = metrics[method]
+            row: dict[str, object] = {"case": case.name, "customers": population, "method": method, **measured}
+            difference = metrics[OURS]["auc"] - measured["auc"]
+            low, high = bootstrap.interval(drawn[OURS], drawn[method])
+            is_peer = method not in (OURS, FLOOR)
+            row["sqlml_minus_auc"] = [low, high] if is_peer else None
+            row["sqlml"] = bootstrap.verdict(difference, low, high) if is_peer else None
+            row["excess_loss"] = None if truth is None else _excess(truth, score)
+            yield {**row, "seconds": found[method][1]}
+
+
+def _metrics(
+    con: duckdb.DuckDBPyConnection, labels: NDArray[np.float32], scores: Mapping[str, Scores]
+) -> dict[str, dict[str, float]]:
+    """Method → its metrics, as the package's own SQL counts them."""
+    tables = [pa.table({"part": [method] * len(labels), "label": labels > 0, "score": score, "weight": np.ones(len(score))})
+              for method, score in scores.items()]  # fmt: skip
+    con.register("benchmark_predictions", pa.concat_tables(tables))
+    query = f"""WITH predictions AS (FROM benchmark_predictions)
+        SELECT part, n_rows::BIGINT AS n, base_rate, auc, log_loss, ece, top_decile_lift
+        FROM ({queries.text("metrics/binary")})"""
+    names = ("n", "base_rate", "auc", "log_loss", "ece", "top_decile_lift")
+    measured = {part: dict(zip(names, row, strict=True)) for part, *row in con.execute(query).fetchall()}
+    con.unregister("benchmark_predictions")
+    return measured
+
+
+def _excess(truth: Scores, score: Scores) -> float:
+    """Cross-entropy against the true probability, less the entropy of the truth."""
+    q, p = (np.clip(values, 1e-7, 1 - 1e-7) for values in (truth, score))
+    return float(np.mean(q * np.log(q / p) + (1 - q) * np.log((1 - q) / (1 - p))))

@@ -1,0 +1,92 @@
+"""What a run leaves behind: rows with where they come from, as JSON, and tables made of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+Row = Mapping[str, object]
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = ("sqlml", "duckdb", "pyarrow", "numpy", "jax", "flax", "optax", "scikit-learn", "lightgbm")
+
+
+def save(name: str, command: str, rows: Sequence[Row]) -> Path:
+    """Write `results/<name>.json`."""
+    record = {
+        "protocol": name,
+        "command": command,
+        "commit": _git("rev-parse", "HEAD"),
+        "is_dirty": bool(_git("status", "--porcelain", "--", ":!benchmarks/results")),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "cores": os.cpu_count(),
+            "cpu": platform.processor() or platform.machine(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+        },
+        "packages": {package: version(package) for package in PACKAGES},
+        "rows": list(rows),
+    }
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def stored(name: str) -> list[Row]:
+    """The rows of the last full run; none where there was none."""
+    path = RESULTS / f"{name}.json"
+    return list(json.loads(path.read_text(encoding="utf-8"))["rows"]) if path.exists() else []
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a markdown table; a row without a column leaves it empty."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    head = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    body = ["| " + " | ".join(_shown(row.get(column)) for column in columns) + " |" for row in rows]
+    return "\n".join([*head, *body])
+
+
+def text(rows: Sequence[Row]) -> str:
+    """The rows as a table for the terminal."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [columns, *([_shown(row.get(column)) for column in columns] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+
+
+def with_tables(page: str, tables: Mapping[str, str]) -> str:
+    """Put each table between `<!-- benchmark:NAME -->` and `<!-- /benchmark:NAME -->`."""
+    for name, table in tables.items():
+        first, last = f"<!-- benchmark:{name} -->", f"<!-- /benchmark:{name} -->"
+        between = re.compile(re.escape(first) + ".*?" + re.escape(last), re.DOTALL)
+        page = between.sub(lambda _, new=f"{first}\n{table}\n{last}": new, page)  # type: ignore[misc]
+    return page
+
+
+def update_readme(names: Sequence[str]) -> None:
+    """Refresh the tables of README.md from the stored results."""
+    readme = ROOT / "README.md"
+    tables = {name: markdown(rows) for name in names if (rows := stored(name))}
+    readme.write_text(with_tables(readme.read_text(encoding="utf-8"), tables), encoding="utf-8")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return " to ".join(map(_shown, value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _git(*arguments: str) -> str:
+    found = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return found.stdout.strip()

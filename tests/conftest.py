@@ -1,0 +1,40 @@
+"""One fitted shop for the whole session: a compilation in every test would spoil the suite."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import sqlml
+from sqlml import demo
+
+FAST = "epochs = 6, members = 2, width = 8, folds = 2, bins = 8"
+CHURN = f"CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 60 DAY, attributes = ['plan'], {FAST})"
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory):
+    """A read-write connection to a file with a generated shop and a model `churn`."""
+    path = tmp_path_factory.mktemp("shop") / "shop.duckdb"
+    with sqlml.connect(path) as con:
+        demo.write_shop(con.native, customers=1500, days=500)
+        con.execute(CHURN).fetchall()
+        yield con
+
+
+@pytest.fixture
+def con():
+    """An empty in-memory database."""
+    with sqlml.connect() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data, where there is one."""
+    folder = os.environ.get("SQLML_DATA")
+    if not folder:
+        pytest.skip("SQLML_DATA is not set")
+    return Path(folder).resolve()

@@ -1,0 +1,87 @@
+"""`map`, `check` and the contract, through the command line as a user meets them."""
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+import sqlml
+from sqlml.cli import app
+
+runner = CliRunner()
+
+
+def run(*arguments, code=0):
+    result = runner.invoke(app, list(arguments))
+    assert result.exit_code == code, result.output + str(result.exception)
+    return result
+
+
+@pytest.fixture
+def db(tmp_path):
+    path = tmp_path / "my.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("""CREATE TABLE orders AS SELECT (i % 7)::INTEGER AS client_id, TIMESTAMPTZ '2025-01-01 00:30:00+00' + to_days(i::INT) AS created_at,
+            'SKU' || i AS sku, 2 AS qty, 1.5 AS price FROM range(50) t(i)""").fetchall()
+        con.execute("COPY (SELECT 3 AS user_id, DATE '2025-03-01' AS date, 'x' AS page) TO '" + str(tmp_path / "visits.parquet") + "'").fetchall()
+        con.execute("CREATE TABLE clients AS SELECT i AS client_id, 'p' AS plan FROM range(9) t(i)").fetchall()
+    return path
+
+
+def test_map_guesses_shows_and_writes(db, tmp_path):
+    result = run("map", "--db", str(db), "--events", "orders", "--type-value", "purchase", "--amount", "qty * price")
+    assert 'CREATE OR REPLACE VIEW behavior.events AS' in result.output
+    assert '"client_id" AS customer_id' in result.output
+    assert "(qty * price) AS amount" in result.output
+    with sqlml.connect(db) as con:
+        assert con.execute("SELECT count(*), sum(amount), min(event_type), min(item_id) FROM behavior.events").fetchone() == (50, 150, "purchase", "SKU0")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_times_are_utc_in_every_session(db, zone):
+    run("map", "--db", str(db), "--events", "orders")
+    with sqlml.connect(db) as con:
+        con.execute(f"SET TimeZone = '{zone}'").fetchall()
+        assert str(con.execute("SELECT min(event_time) FROM behavior.events").fetchone()[0]) == "2025-01-01 00:30:00"
+
+
+def test_map_joins_several_sources_and_files(db, tmp_path):
+    run("map", "--db", str(db), "--events", "orders", "--type-value", "purchase",
+        "--events", str(tmp_path / "visits.parquet"), "--type-value", "visit", "--customers", "clients",
+        "--customer", "client_id", "--customer", "user_id")  # fmt: skip
+    with sqlml.connect(db) as con:
+        assert con.execute("SELECT event_type, count(*) FROM behavior.events GROUP BY 1 ORDER BY 1").fetchall() == [("purchase", 50), ("visit", 1)]
+        assert con.execute("SELECT count(customer_id) FROM behavior.customers").fetchone() == (9,)
+    assert "2 customers without any event" in run("check", "--db", str(db)).output
+
+
+def test_dry_run_writes_nothing(db):
+    run("map", "--db", str(db), "--events", "orders", "--dry-run")
+    with sqlml.connect(db) as con:
+        assert con.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = 'behavior'").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--events", "nothing"], "Cannot read nothing"),
+        (["--events", "nothing.parquet"], "There is no file nothing.parquet"),
+        (["--events", "orders", "--customer", "clent_id"], "Did you mean client_id"),
+        (["--events", "clients"], "No column of clients looks like the time"),
+    ],
+)
+def test_map_says_what_exists(db, arguments, message):
+    result = runner.invoke(app, ["map", "--db", str(db), *arguments])
+    assert message in str(result.exception)
+
+
+def test_check_reports_breaches_with_counts_and_sql(db):
+    with duckdb.connect(str(db)) as con:
+        con.execute("""CREATE SCHEMA behavior; CREATE TABLE behavior.events AS
+            SELECT i % 3 AS customer_id, TIMESTAMP '2025-01-01' + to_days(i::INT) AS event_time, i - 2.0 AS amount, 'a' AS event_type FROM range(20) t(i)
+            UNION ALL SELECT NULL, TIMESTAMP '2025-01-01', 1, 'a' UNION ALL SELECT 1, TIMESTAMP '2099-01-01', 1, 'b';
+            CREATE TABLE behavior.customers AS SELECT 1 AS customer_id FROM range(2)""").fetchall()
+    result = runner.invoke(app, ["check", "--db", str(db)])
+    for text in ("warning: 1 events without a customer_id", "warning: 1 events later than now", "note: 2 events with a negative amount",
+                 "error: 1 customers with more than one row", "SELECT * FROM behavior.events WHERE customer_id IS NULL"):  # fmt: skip
+        assert text in result.output
+    assert "break the contract" in str(result.exception)

@@ -1,0 +1,124 @@
+"""Name capture, clashes, several connections."""
+
+import gc
+
+import duckdb
+import pytest
+
+import sqlml
+from sqlml.errors import ModelError
+from tests.conftest import CHURN, FAST
+
+SCORES = "SELECT count(*) FROM behavior.customers WHERE churn_score(customer_id) > .5"
+
+
+def one(con, sql):
+    return con.execute(sql).fetchone()[0]
+
+
+def test_unqualified_arguments_in_where_joins_groups_and_ctes(shop):
+    expected = one(shop, "SELECT count(*) FROM (SELECT churn_score(c.customer_id) AS s FROM behavior.customers c) WHERE s > .5")
+    assert 0 < expected < 1500
+    assert one(shop, SCORES) == expected
+    assert one(shop, f"WITH customer_id AS (FROM behavior.customers) {SCORES.replace('behavior.customers', 'customer_id')}") == expected
+    assert one(shop, """SELECT count(*) FROM behavior.customers a JOIN behavior.customers b
+                        ON a.customer_id = b.customer_id AND churn_score(a.customer_id) > .5""") == expected
+    assert one(shop, """SELECT sum(n) FROM (SELECT churn_score(customer_id) > .5 AS high, count(*) AS n
+                        FROM behavior.customers GROUP BY high) WHERE high""") == expected
+    assert one(shop, "SELECT churn_score(customer_id) FROM (SELECT 7 AS customer_id, 8 AS as_of, 9 AS x)") == pytest.approx(
+        one(shop, "SELECT churn_score(7)"), rel=1e-5)
+
+
+def test_an_id_of_the_wrong_type_is_a_binder_error(shop):
+    with pytest.raises(duckdb.BinderException, match="churn_score"):
+        shop.execute("SELECT churn_score('seven'::VARCHAR)").fetchall()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_connections_closed_in_any_order(tmp_path, shop, first):
+    path = tmp_path / "two.duckdb"
+    shop.execute(f"ATTACH '{path}' AS two").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO two").fetchall()
+    shop.execute("DETACH two").fetchall()
+    both = [sqlml.connect(path), sqlml.connect(path)]
+    expected = one(both[0], "SELECT churn_score(7)")
+    both[first].close()
+    gc.collect()
+    assert one(both[1 - first], "SELECT churn_score(7)") == expected
+    both[1 - first].close()
+    with sqlml.connect(path) as again:
+        assert one(again, "SELECT churn_score(7)") == expected
+
+
+def test_a_native_connection_can_be_given_the_functions(tmp_path, shop):
+    path = tmp_path / "native.duckdb"
+    shop.execute(f"ATTACH '{path}' AS native").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO native").fetchall()
+    shop.execute("DETACH native").fetchall()
+    with duckdb.connect(str(path)) as con:
+        sqlml.register(con)
+        assert 0 <= con.execute("SELECT churn_score(7)").fetchone()[0] <= 1
+
+
+def test_cursors_see_a_new_model_and_lose_a_dropped_one(shop):
+    other = shop.cursor()
+    shop.execute(f"CREATE MODEL later OPTIONS (horizon = '60 days', method = 'logistic', {FAST})").fetchall()
+    assert 0 <= one(other, "SELECT later_score(7)") <= 1
+    other.execute("DROP MODEL later").fetchall()
+    with pytest.raises(duckdb.CatalogException):
+        shop.execute("SELECT later_score(7)").fetchall()
+    assert not one(shop, "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'later%'")
+    assert not one(shop, "SELECT count(*) FROM ml.versions WHERE model = 'later'")
+
+
+def test_create_needs_replace_where_the_model_exists(shop):
+    with pytest.raises(ModelError, match="CREATE OR REPLACE MODEL"):
+        shop.execute(CHURN)
+
+
+def test_a_users_macro_is_not_overwritten(shop):
+    shop.execute("CREATE MACRO mine_score(a) AS a + 1").fetchall()
+    with pytest.raises(ModelError, match="a function or macro of yours"):
+        shop.execute(f"CREATE MODEL mine OPTIONS (horizon = '60 days', {FAST})")
+    assert one(shop, "SELECT mine_score(1)") == 2
+
+
+def test_a_built_in_function_is_not_shadowed(shop, monkeypatch):
+    from dataclasses import replace
+
+    from sqlml import registry
+
+    kinds = {"score": replace(registry.kinds()["score"], function="{model}")}
+    monkeypatch.setattr(registry, "kinds", lambda: kinds)
+    with pytest.raises(ModelError, match="built-in function"):
+        shop.execute(f"CREATE MODEL sum OPTIONS (horizon = '60 days', {FAST})")
+
+
+def test_training_is_refused_inside_a_transaction(shop):
+    shop.execute("BEGIN").fetchall()
+    with pytest.raises(ModelError, match="COMMIT or ROLLBACK"):
+        shop.execute("DROP MODEL churn")
+    shop.execute("ROLLBACK").fetchall()
+    assert one(shop, "SELECT count(*) FROM ml.models") == 1
+
+
+def test_drop_of_an_unknown_model_names_the_known_ones(shop):
+    with pytest.raises(ModelError, match=r"Models: churn\. Did you mean churn\?"):
+        shop.execute("DROP MODEL chrun")
+    shop.execute("DROP MODEL IF EXISTS chrun").fetchall()
+
+
+def test_show_models(shop, con):
+    assert con.execute("SHOW MODELS").fetchall() == []
+    model, task, version, *_ = shop.execute("SHOW MODELS").fetchone()
+    assert (model, task, version) == ("churn", "churn", 1)
+
+
+def test_an_attached_database_answers_after_use(tmp_path, shop, con):
+    path = tmp_path / "attached.duckdb"
+    shop.execute(f"ATTACH '{path}' AS attached").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO attached").fetchall()
+    shop.execute("DETACH attached").fetchall()
+    con.attach(path, "other", read_only=True)
+    con.execute("USE other").fetchall()
+    assert one(con, "SELECT churn_score(7)") == pytest.approx(one(shop, "SELECT churn_score(7)"), rel=1e-5)

@@ -1,0 +1,220 @@
+"""What a training writes, refuses and knows; the generated shop is data whose right answer is known."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import sqlml
+from sqlml import cutoffs, demo, evaluation
+from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
+from tests.conftest import CHURN, FAST
+from datetime import datetime, timedelta
+
+
+def one(con, sql):
+    return con.execute(sql).fetchone()[0]
+
+
+def test_scores_follow_the_true_probability(shop):
+    truth = dict(demo.true_probability(shop.native, datetime(2026, 6, 30), 60).fetchall())
+    scores = dict(shop.execute("SELECT customer_id, churn_score(customer_id) FROM behavior.customers").fetchall())
+    both = np.array([(scores[i], p) for i, p in truth.items() if scores.get(i) is not None])
+    assert np.corrcoef(both.T)[0, 1] > 0.85
+    assert abs(both[:, 0].mean() - both[:, 1].mean()) < 0.06
+
+
+def test_the_record_is_complete(shop):
+    assert one(shop, "SELECT tested FROM ml.versions") == "in time"
+    metrics = dict(shop.execute("""SELECT method || ' ' || population, value FROM ml.metrics
+                                   WHERE metric = 'auc'""").fetchall())
+    assert set(metrics) == {f"{m} {p}" for m in ("net", "logistic", "recency", "base rate") for p in ("all", "active")}
+    assert metrics["net all"] > metrics["base rate all"] == 0.5
+    assert one(shop, "SELECT bool_and(low <= value AND value <= high) FROM ml.metrics WHERE metric = 'log_loss'")
+    purposes = dict(shop.execute("SELECT purpose, count(*) FROM ml.cutoffs GROUP BY ALL").fetchall())
+    assert purposes["test"] == 1
+    assert one(shop, "SELECT count(*) FROM ml.predictions") == one(shop, "SELECT n_rows FROM ml.cutoffs WHERE purpose = 'test'")
+    left_out = dict(shop.execute("SELECT name, detail FROM ml.features WHERE NOT is_used").fetchall())
+    assert "customer.country" in left_out
+    assert "365 days" in left_out["events_365d"]
+
+
+def test_held_out_predictions_give_the_stored_auc(shop):
+    from sklearn.metrics import roc_auc_score
+
+    label, score = zip(*shop.execute("SELECT label, score FROM ml.predictions").fetchall(), strict=True)
+    stored = one(shop, "SELECT value FROM ml.metrics WHERE metric = 'auc' AND method = 'net' AND population = 'all'")
+    assert roc_auc_score(label, score) == pytest.approx(stored, abs=1e-9)
+
+
+def test_the_same_seed_gives_the_same_weights(shop):
+    blobs = []
+    for name in ("first", "again"):
+        shop.execute(CHURN.replace("MODEL churn", f"MODEL {name}_") + "").fetchall()
+        blobs.append(one(shop, f"SELECT safetensors FROM ml.weights JOIN ml.versions USING (version_id) WHERE model = '{name}_'"))
+        shop.execute(f"DROP MODEL {name}_").fetchall()
+    assert blobs[0] == blobs[1]
+
+
+def test_replace_adds_a_version_and_old_scores_go(shop, tmp_path):
+    path = tmp_path / "replace.duckdb"
+    with sqlml.connect(path) as con:
+        demo.write_shop(con.native, customers=600, days=400)
+        for replace, version in (("", 1), ("OR REPLACE ", 2)):
+            con.execute(CHURN.replace("CREATE ", f"CREATE {replace}")).fetchall()
+            assert con.execute("SHOW MODELS").fetchone()[2] == version
+        assert one(con, "SELECT count(*) FROM ml.versions") == 2
+        with pytest.raises(DataError):
+            con.execute("CREATE OR REPLACE MODEL churn OPTIONS (horizon = '9 years')")
+        assert con.execute("SHOW MODELS").fetchone()[2] == 2
+
+
+def test_a_planted_leak_is_refused_by_name(con):
+    demo.write_shop(con.native, customers=800, days=400)
+    con.execute("""CREATE OR REPLACE VIEW behavior.customers AS SELECT c.*, (SELECT max(happened_at) FROM main.shop_events e
+        WHERE e.customer_id = c.customer_id) < TIMESTAMP '2026-04-15' AS closed_account FROM main.shop_customers c""").fetchall()
+    leaky = CHURN.replace("['plan']", "['plan', 'closed_account']").replace("60 DAY", "75 DAY")
+    with pytest.raises(DataError, match="closed_account"):
+        con.execute(leaky)
+    assert con.execute("SHOW MODELS").fetchall() == []
+    con.execute(CHURN).fetchall()
+
+
+def events(con, sql):
+    con.execute(f"CREATE SCHEMA IF NOT EXISTS behavior; CREATE OR REPLACE TABLE behavior.events AS {sql}").fetchall()
+
+
+EVERYONE = "SELECT i % 100 AS customer_id, TIMESTAMP '2025-01-01' + to_hours(i * 3) AS event_time FROM range(4000) t(i)"
+
+
+@pytest.mark.parametrize(
+    ("relation", "options", "error", "message"),
+    [
+        (None, "horizon = '30 days'", DataError, "no table or view behavior.events"),
+        ("SELECT 1 AS client, now()::TIMESTAMP AS event_time", "horizon = '30 days'", DataError, "no column customer_id"),
+        ("SELECT 1 AS customer_id, now() AS event_time", "horizon = '30 days'", DataError, "AT TIME ZONE 'UTC'"),
+        ("SELECT 1 AS customer_id, '2025' AS event_time", "horizon = '30 days'", DataError, "event_time::TIMESTAMP"),
+        (f"{EVERYONE} LIMIT 0", "horizon = '30 days'", DataError, "no event"),
+        ("SELECT 1 AS customer_id, TIMESTAMP '2099-01-01' AS event_time", "horizon = '30 days'", DataError, "no event"),
+        (EVERYONE.replace("% 100", "* 0"), "horizon = '30 days'", DataError, "Only 1 customers"),
+        (EVERYONE, "horizon = '30 days'", DataError, "nothing to tell apart"),
+        (EVERYONE, "horizon = '9 years'", DataError, "too short for a horizon"),
+        (EVERYONE, "task = 'churn'", OptionError, "horizon is missing"),
+        (EVERYONE, "horizon = 90", OptionError, "needs its unit"),
+        (EVERYONE, "horizon = INTERVAL (-3) DAY", OptionError, "longer than nothing"),
+        (EVERYONE, "horizon = '3 moons'", OptionError, "cannot be read"),
+        (EVERYONE, "horizon = '30 days', epoch = 3", OptionError, "Did you mean epochs"),
+        (EVERYONE, "horizon = '30 days', epochs = 'many'", OptionError, "must be a number"),
+        (EVERYONE, "horizon = '30 days', epochs = 0", OptionError, "at least 1"),
+        (EVERYONE, "horizon = '30 days', task = 'chrun'", OptionError, "Did you mean churn"),
+        (EVERYONE, "horizon = '30 days', active_event = 'buy'", DataError, "event_type"),
+        (EVERYONE, "horizon = '30 days', attributes = ['plan']", DataError, "plan"),
+        (EVERYONE, "horizon = '30 days', as_of = DATE '2099-01-01'", OptionError, "future"),
+        (EVERYONE, "horizon = '30 days', as_of = DATE '1999-01-01'", OptionError, "before the first event"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_written(con, relation, options, error, message):
+    if relation:
+        events(con, relation)
+    with pytest.raises(error, match=message):
+        con.execute(f"CREATE MODEL churn OPTIONS ({options})")
+    assert con.execute("SHOW MODELS").fetchall() == []
+    assert not one(con, "SELECT count(*) FROM duckdb_schemas() WHERE schema_name = 'ml'")
+
+
+def test_duplicate_customer_ids_are_refused_with_the_sql_that_shows_them(con):
+    events(con, EVERYONE)
+    con.execute("CREATE TABLE behavior.customers AS SELECT 1 AS customer_id FROM range(2)").fetchall()
+    with pytest.raises(DataError, match="SELECT customer_id, count"):
+        con.execute("CREATE MODEL churn OPTIONS (horizon = '30 days')")
+
+
+def test_a_read_only_file_cannot_take_a_model(tmp_path):
+    path = tmp_path / "ro.duckdb"
+    with sqlml.connect(path) as con:
+        demo.write_shop(con.native, customers=600, days=400)
+    with sqlml.connect(path, read_only=True) as con, pytest.raises((SqlmlError, Exception), match="read-only"):
+        con.execute(f"CREATE MODEL churn OPTIONS (horizon = '60 days', {FAST})")
+
+
+def test_a_foreign_schema_ml_is_left_alone(con):
+    demo.write_shop(con.native, customers=600, days=400)
+    con.execute("CREATE SCHEMA ml; CREATE TABLE ml.models AS SELECT 1 AS mine").fetchall()
+    with pytest.raises(SqlmlError, match="sqlml did not make"):
+        con.execute(CHURN)
+    assert one(con, "SELECT mine FROM ml.models") == 1
+
+
+def test_damaged_weights_are_an_error_not_a_score(shop, tmp_path):
+    import duckdb
+
+    path = tmp_path / "damaged.duckdb"
+    shop.execute(f"ATTACH '{path}' AS damaged").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO damaged").fetchall()
+    shop.execute("UPDATE damaged.ml.weights SET safetensors = 'x'::BLOB").fetchall()
+    shop.execute("DETACH damaged").fetchall()
+    with sqlml.connect(path) as con, pytest.raises(duckdb.Error, match="missing or damaged"):
+        con.execute("SELECT churn_score(7)").fetchall()
+
+
+def test_a_short_log_is_trained_on_a_shorter_window_and_says_so(con):
+    demo.write_shop(con.native, customers=900, days=120)
+    con.execute(f"CREATE MODEL churn OPTIONS (horizon = INTERVAL 120 DAY, {FAST})").fetchall()
+    warnings = " ".join(w for (w,) in con.execute("SELECT warning FROM ml.warnings").fetchall())
+    assert "too short for a full horizon" in warnings
+    assert "Not tested in time" in warnings
+    assert one(con, "SELECT tested FROM ml.versions") == "by customers"
+
+
+@pytest.mark.parametrize("key", ["customer_id::VARCHAR", "md5(customer_id::VARCHAR)::UUID", "customer_id::HUGEINT"])
+def test_ids_of_any_type(con, key):
+    demo.write_shop(con.native, customers=600, days=400)
+    con.execute(f"""CREATE OR REPLACE VIEW behavior.events AS SELECT {key} AS customer_id, happened_at AS event_time FROM main.shop_events;
+        DROP VIEW behavior.customers""").fetchall()
+    con.execute(f"CREATE MODEL churn OPTIONS (horizon = '60 days', method = 'logistic', {FAST})").fetchall()
+    n, scored = con.execute("SELECT count(*), count(churn_score(customer_id)) FROM (SELECT DISTINCT customer_id FROM behavior.events)").fetchone()
+    assert n == scored > 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("delay", [3.0, 6.0])
+def test_kill_in_the_middle_of_create_leaves_no_trace(tmp_path, delay):
+    path = tmp_path / "killed.duckdb"
+    with sqlml.connect(path) as con:
+        demo.write_shop(con.native, customers=1500, days=500)
+    code = f"import sqlml\nwith sqlml.connect({str(path)!r}) as con:\n    con.execute('''{CHURN.replace('epochs = 6', 'epochs = 500, patience = 500')}''')"
+    process = subprocess.Popen([sys.executable, "-c", code])
+    time.sleep(delay)
+    assert process.poll() is None, "the training ended before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with sqlml.connect(path) as con:
+        assert con.execute("SHOW MODELS").fetchall() == []
+        assert not one(con, "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'churn%'")
+        con.execute(CHURN).fetchall()
+
+
+def test_cut_offs_go_back_while_data_last():
+    day = timedelta(days=1)
+    first, as_of = datetime(2024, 1, 1), datetime(2025, 1, 1)
+    calendar = cutoffs.plan(first, as_of, 90 * day, 90 * day, 9)
+    assert calendar.cutoffs == tuple(as_of - n * 90 * day for n in (1, 2, 3))
+    assert calendar.lookback == calendar.cutoffs[-1] - first
+    earlier = cutoffs.rehearsal(first, calendar, 90 * day, 9)
+    assert earlier.as_of == as_of - 90 * day
+    assert max(earlier.cutoffs) + earlier.window <= earlier.as_of
+    short = cutoffs.plan(first, as_of, 400 * day, 400 * day, 9)
+    assert short.is_short
+    assert cutoffs.rehearsal(first, short, 400 * day, 9) is None
+
+
+def test_the_weibull_power_is_found_again():
+    rng = np.random.default_rng(0)
+    hazard, shape = rng.gamma(1, 1, 20_000), 0.6
+    survival = np.exp(-hazard)
+    half = np.exp(-hazard * 0.5**shape).mean()
+    assert evaluation.weibull_power(survival, half, 2.0) == pytest.approx(2**shape, abs=0.01)

@@ -1,0 +1,95 @@
+"""One suite over every kind of function: ours today, a third party's tomorrow."""
+
+import pkgutil
+
+import numpy as np
+import pytest
+
+import sqlml
+from sqlml import registry
+
+NAMES = {"score": "churn_score"}
+KINDS = sorted(registry.kinds())
+
+
+def rows(con, sql):
+    return con.execute(sql).fetchall()
+
+
+def test_a_file_is_named_like_its_kind():
+    import importlib
+
+    package = importlib.import_module("sqlml" + ".udfs")
+    assert sorted(m.name for m in pkgutil.iter_modules(package.__path__)) == KINDS == sorted(NAMES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestConformance:
+    def test_null_and_unknown_ids_give_null(self, shop, kind):
+        name = NAMES[kind]
+        assert rows(shop, f"SELECT {name}(NULL), {name}(-1), {name}(99999999999)") == [(None, None, None)]
+
+    def test_null_exactly_where_there_is_no_history(self, shop, kind):
+        name = NAMES[kind]
+        sql = f"""SELECT count(*) FILTER (({name}(c.customer_id, TIMESTAMP '2026-01-01') IS NULL) <> (e.customer_id IS NULL))
+                  FROM behavior.customers c LEFT JOIN (SELECT DISTINCT customer_id FROM behavior.events
+                  WHERE event_time <= TIMESTAMP '2026-01-01') e USING (customer_id)"""
+        assert rows(shop, sql) == [(0,)]
+
+    def test_a_batch_equals_row_by_row(self, shop, kind):
+        name = NAMES[kind]
+        batch = dict(rows(shop, f"SELECT customer_id, {name}(customer_id) FROM behavior.customers LIMIT 20"))
+        single = {i: rows(shop, f"SELECT {name}({i})")[0][0] for i in batch}
+        assert {i: v for i, v in batch.items() if v is None} == {i: v for i, v in single.items() if v is None}
+        known = [i for i, v in batch.items() if v is not None]
+        np.testing.assert_allclose([batch[i] for i in known], [single[i] for i in known], rtol=1e-5)
+
+    def test_the_same_answer_twice(self, shop, kind):
+        sql = f"SELECT customer_id, {NAMES[kind]}(customer_id) FROM behavior.customers ORDER BY 1"
+        assert rows(shop, sql) == rows(shop, sql)
+
+    def test_an_empty_table(self, shop, kind):
+        assert rows(shop, f"SELECT {NAMES[kind]}(customer_id) FROM behavior.customers WHERE false") == []
+
+    def test_probabilities_lie_between_0_and_1(self, shop, kind):
+        sql = f"SELECT min(s), max(s), count(DISTINCT s) > 100 FROM (SELECT {NAMES[kind]}(customer_id) s FROM behavior.customers)"
+        low, high, varied = rows(shop, sql)[0]
+        assert 0 <= low < high <= 1
+        assert varied
+
+    def test_the_table_form_agrees_and_keeps_rows_and_columns(self, shop, kind):
+        at = registry.kinds()[kind].function_at.format(model="churn")
+        shop.execute("""CREATE OR REPLACE TEMP TABLE asked AS SELECT customer_id, 'x' AS note,
+            TIMESTAMP '2026-01-01' + to_days((customer_id % 3 * 20)::INT) AS as_of FROM behavior.customers LIMIT 300""").fetchall()
+        relation = shop.sql(f"FROM {at}('asked')")
+        assert relation.columns == ["customer_id", "note", "as_of", NAMES[kind]]
+        got = {(i, t): s for i, _, t, s in relation.fetchall()}
+        assert len(got) == 300
+        for day in {t for _, t in got}:
+            expected = dict(rows(shop, f"SELECT customer_id, {NAMES[kind]}(customer_id, TIMESTAMP '{day}') FROM asked"))
+            mine = {i: s for (i, t), s in got.items() if t == day}
+            assert {i for i, s in mine.items() if s is None} == {i for i in mine if expected[i] is None}
+            known = [i for i, s in mine.items() if s is not None]
+            np.testing.assert_allclose([mine[i] for i in known], [expected[i] for i in known], rtol=1e-5)
+
+    def test_the_table_form_of_ids_alone_takes_the_latest_moment(self, shop, kind):
+        at = registry.kinds()[kind].function_at.format(model="churn")
+        sql = f"WITH r AS (SELECT customer_id FROM behavior.customers LIMIT 50) FROM {at}('r') ORDER BY 1"
+        relation = shop.sql(sql)
+        assert relation.columns == ["customer_id", NAMES[kind]]
+        got = dict(relation.fetchall())
+        single = {i: rows(shop, f"SELECT {NAMES[kind]}({i})")[0][0] for i in got}
+        assert len(got) == 50
+        assert got == pytest.approx(single, rel=1e-5)
+
+    def test_a_copy_of_the_file_opened_read_only_gives_equal_answers(self, shop, kind, tmp_path):
+        sql = f"SELECT customer_id, {NAMES[kind]}(customer_id) FROM behavior.customers ORDER BY 1"
+        shop.execute("SET threads = 1").fetchall()
+        expected = rows(shop, sql)
+        shop.execute("RESET threads").fetchall()
+        copy = tmp_path / "copy.duckdb"
+        shop.execute(f"ATTACH '{copy}' AS copied").fetchall()
+        shop.execute("COPY FROM DATABASE shop TO copied").fetchall()
+        shop.execute("DETACH copied").fetchall()
+        with sqlml.connect(copy, read_only=True, threads=1) as con:
+            assert rows(con, sql) == expected
