@@ -19,8 +19,8 @@ EVENTS = {
         FROM read_parquet({file}) ORDER BY customer_id, event_time""",
     # cancellations stay in as events of their own: to drop what they cancel would tell the past about the future
     "online_retail": """
-        SELECT customer_id, invoice_date AS event_time, quantity * unit_price AS amount, quantity, stock_code AS item_id,
-               CASE WHEN is_cancellation THEN 'cancellation' ELSE 'purchase' END AS event_type
+        SELECT customer_id, invoice_date AS event_time, quantity * unit_price AS amount, quantity,
+               stock_code AS item_id, CASE WHEN is_cancellation THEN 'cancellation' ELSE 'purchase' END AS event_type
         FROM read_parquet({file}) WHERE customer_id IS NOT NULL ORDER BY customer_id, event_time""",
 }
 

@@ -64,8 +64,8 @@ def facts(cursor: duckdb.DuckDBPyConnection) -> Facts:
     Raises:
         DataError: No event counts.
     """
-    row = cursor.execute(queries.text("behavior/facts")).fetchone()
-    if row is None or not row[0]:
+    (row,) = cursor.execute(queries.text("behavior/facts")).fetchall()
+    if not row[0]:
         raise DataError("behavior.events holds no event with a customer_id and an event_time up to now.")
     return Facts(*row)
 
@@ -78,7 +78,7 @@ def check(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, severities: Seq
             continue
         if file.name == "error_customers_twice" and behavior.has("customers.valid_from"):
             continue
-        count = (cursor.execute(f"SELECT count(*) FROM ({file.text})").fetchone() or (0,))[0]
+        count = cursor.execute(f"SELECT count(*) FROM ({file.text})").fetchall()[0][0]
         if count:
             yield Finding(severity, file.purpose, count, file.text)
 
@@ -115,7 +115,7 @@ def choose_attributes(behavior: Behavior, named: Sequence[str]) -> tuple[tuple[s
 def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     query = """SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'behavior' AND table_name = ?
                AND database_name = current_database()"""
-    if not (cursor.execute(query, [relation]).fetchone() or (0,))[0]:
+    if not cursor.execute(query, [relation]).fetchall()[0][0]:
         return {}
     return {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE behavior.{relation}").fetchall()}
 

@@ -193,9 +193,7 @@ class Connection:
             yield _pipeline().Workplace(cursor, database, self._registry, on_stderr)
 
     def _database(self) -> str:
-        row = self._native.execute("SELECT current_database()").fetchone()
-        self._native.fetchall()
-        return str(row[0]) if row else "memory"
+        return str(self._native.execute("SELECT current_database()").fetchall()[0][0])
 
     def _refuse_in_transaction(self, what: str) -> None:
         try:
@@ -228,12 +226,9 @@ def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
     """The value of an option's SQL expression; intervals and times in DuckDB's own text form."""
     query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({text}) AS v)"
     try:
-        row = cursor.execute(query).fetchone()
+        value, shown, kind = cursor.execute(query).fetchall()[0]
     except duckdb.Error as error:
         raise OptionError(f"Option {key} = {text} is not a constant that DuckDB can read: {error}") from error
-    if row is None:
-        return None
-    value, shown, kind = row
     return shown if kind in ("INTERVAL", "DATE") or kind.startswith("TIMESTAMP") else value
 
 

@@ -184,4 +184,4 @@ def read_arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder)
 
 
 def _count(cursor: duckdb.DuckDBPyConnection, table: str) -> int:
-    return int((cursor.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,))[0])
+    return int(cursor.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])

@@ -270,10 +270,9 @@ def _interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, 
 
 def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
     try:
-        row = cursor.execute(query, list(parameters)).fetchone()
+        return cursor.execute(query, list(parameters)).fetchall()[0][0]
     except duckdb.Error as error:
         raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {error}") from error
-    return row[0] if row else None
 
 
 def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:

@@ -95,4 +95,4 @@ class Registry:
     def _exists(self, name: str) -> bool:
         query = "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?"
         with self._root.cursor() as cursor:
-            return bool((cursor.execute(query, [name]).fetchone() or (0,))[0])
+            return bool(cursor.execute(query, [name]).fetchall()[0][0])

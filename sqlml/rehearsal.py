@@ -103,7 +103,7 @@ def cutoff_rows(cursor: duckdb.DuckDBPyConnection, table: str, purpose: str) -> 
 def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar) -> None:
     features.build_examples(cursor, recipe.source, TRAINING, calendar.cutoffs, calendar.window, calendar.as_of)
     query = f"SELECT count(DISTINCT customer_id), count_if(label), count_if(NOT label) FROM {TRAINING}"
-    customers, positive, negative = cursor.execute(query).fetchone() or (0, 0, 0)
+    customers, positive, negative = cursor.execute(query).fetchall()[0]
     until = f"at the cut-off{'s' if len(calendar.cutoffs) > 1 else ''} {', '.join(f'{c:%Y-%m-%d}' for c in calendar.cutoffs)}"  # noqa: E501
     if customers < LEAST_CUSTOMERS:
         raise DataError(f"Only {customers:,} customers can be learnt from {until}; {LEAST_CUSTOMERS} are the least.")
@@ -118,7 +118,9 @@ def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calend
 
 
 def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) -> None:
-    """Stop where one customer attribute alone nearly decides the label: it was written after the fact.
+    """Stop where one customer attribute alone nearly decides the label of the newest cut-off.
+
+    It was most likely written after the fact, and the newest cut-off is the nearest to when.
 
     Raises:
         DataError: It names the attribute.
@@ -129,11 +131,11 @@ def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) 
         query = queries.text(
             "examples/single_column",
             value=queries.identifier(column),
-            table=TRAINING,
+            table=f"(FROM {TRAINING} WHERE as_of = (SELECT max(as_of) FROM {TRAINING}))",
             is_number=str(types[column] not in ("VARCHAR", "UUID")),
             binary=queries.text("metrics/binary"),
         )
-        auc = (cursor.execute(query).fetchone() or (None,))[0]
+        auc = cursor.execute(query).fetchall()[0][0]
         if auc is not None and auc >= LEAK_AUC:
             raise DataError(
                 f"The customer attribute '{attribute}' alone tells the label (AUC {auc:.3f}): it was most likely "
@@ -194,7 +196,7 @@ def _half_rate(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Cale
     """The share of TRUE labels over half the training window."""
     half: timedelta = calendar.window / 2
     features.build_examples(cursor, recipe.source, HALF, calendar.cutoffs, half, calendar.as_of)
-    return float((cursor.execute(f"SELECT avg(label::INT) FROM {HALF}").fetchone() or (0.0,))[0])
+    return float(cursor.execute(f"SELECT avg(label::INT) FROM {HALF}").fetchall()[0][0])
 
 
 def _newest(cursor: duckdb.DuckDBPyConnection) -> NDArray[np.bool_]:

@@ -14,6 +14,21 @@ FAST = "epochs = 6, members = 2, width = 8, folds = 2, bins = 8"
 CHURN = f"CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 60 DAY, attributes = ['plan'], {FAST})"
 
 
+def one(con, sql):
+    """The only value of a result; fetched to the end, or the connection stays busy."""
+    return con.execute(sql).fetchall()[0][0]
+
+
+def close(one, other, rel=1e-5):
+    """Equal keys, NULL in the same places, and the other values nearly equal."""
+    assert one.keys() == other.keys()
+    assert {k for k, v in one.items() if v is None} == {k for k, v in other.items() if v is None}
+    assert {k: v for k, v in one.items() if v is not None} == pytest.approx(
+        {k: v for k, v in other.items() if v is not None}, rel=rel
+    )
+    return True
+
+
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory):
     """A read-write connection to a file with a generated shop and a model `churn`."""

@@ -22,18 +22,24 @@ def db(tmp_path):
     with duckdb.connect(str(path)) as con:
         con.execute("""CREATE TABLE orders AS SELECT (i % 7)::INTEGER AS client_id, TIMESTAMPTZ '2025-01-01 00:30:00+00' + to_days(i::INT) AS created_at,
             'SKU' || i AS sku, 2 AS qty, 1.5 AS price FROM range(50) t(i)""").fetchall()
-        con.execute("COPY (SELECT 3 AS user_id, DATE '2025-03-01' AS date, 'x' AS page) TO '" + str(tmp_path / "visits.parquet") + "'").fetchall()
+        con.execute(
+            "COPY (SELECT 3 AS user_id, DATE '2025-03-01' AS date, 'x' AS page) TO '"
+            + str(tmp_path / "visits.parquet")
+            + "'"
+        ).fetchall()
         con.execute("CREATE TABLE clients AS SELECT i AS client_id, 'p' AS plan FROM range(9) t(i)").fetchall()
     return path
 
 
 def test_map_guesses_shows_and_writes(db, tmp_path):
     result = run("map", "--db", str(db), "--events", "orders", "--type-value", "purchase", "--amount", "qty * price")
-    assert 'CREATE OR REPLACE VIEW behavior.events AS' in result.output
+    assert "CREATE OR REPLACE VIEW behavior.events AS" in result.output
     assert '"client_id" AS customer_id' in result.output
     assert "(qty * price) AS amount" in result.output
     with sqlml.connect(db) as con:
-        assert con.execute("SELECT count(*), sum(amount), min(event_type), min(item_id) FROM behavior.events").fetchone() == (50, 150, "purchase", "SKU0")
+        assert con.execute(
+            "SELECT count(*), sum(amount), min(event_type), min(item_id) FROM behavior.events"
+        ).fetchall()[0] == (50, 150, "purchase", "SKU0")
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
@@ -41,7 +47,7 @@ def test_times_are_utc_in_every_session(db, zone):
     run("map", "--db", str(db), "--events", "orders")
     with sqlml.connect(db) as con:
         con.execute(f"SET TimeZone = '{zone}'").fetchall()
-        assert str(con.execute("SELECT min(event_time) FROM behavior.events").fetchone()[0]) == "2025-01-01 00:30:00"
+        assert str(con.execute("SELECT min(event_time) FROM behavior.events").fetchall()[0][0]) == "2025-01-01 00:30:00"
 
 
 def test_map_joins_several_sources_and_files(db, tmp_path):
@@ -49,15 +55,18 @@ def test_map_joins_several_sources_and_files(db, tmp_path):
         "--events", str(tmp_path / "visits.parquet"), "--type-value", "visit", "--customers", "clients",
         "--customer", "client_id", "--customer", "user_id")  # fmt: skip
     with sqlml.connect(db) as con:
-        assert con.execute("SELECT event_type, count(*) FROM behavior.events GROUP BY 1 ORDER BY 1").fetchall() == [("purchase", 50), ("visit", 1)]
-        assert con.execute("SELECT count(customer_id) FROM behavior.customers").fetchone() == (9,)
+        assert con.execute("SELECT event_type, count(*) FROM behavior.events GROUP BY 1 ORDER BY 1").fetchall() == [
+            ("purchase", 50),
+            ("visit", 1),
+        ]
+        assert con.execute("SELECT count(customer_id) FROM behavior.customers").fetchall()[0] == (9,)
     assert "2 customers without any event" in run("check", "--db", str(db)).output
 
 
 def test_dry_run_writes_nothing(db):
     run("map", "--db", str(db), "--events", "orders", "--dry-run")
     with sqlml.connect(db) as con:
-        assert con.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = 'behavior'").fetchone() == (0,)
+        assert con.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = 'behavior'").fetchall()[0] == (0,)
 
 
 @pytest.mark.parametrize(

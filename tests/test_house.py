@@ -56,7 +56,9 @@ def test_the_readme_lists_every_option():
     assert [name for name in options.fields() if f"`{name}`" not in readme] == []
 
 
-@pytest.mark.parametrize("code", ["import sqlml", "import sqlml.cli", "import sqlml; sqlml.connect().execute('SELECT 1').close()"])
+@pytest.mark.parametrize(
+    "code", ["import sqlml", "import sqlml.cli", "import sqlml; sqlml.connect().execute('SELECT 1').close()"]
+)
 def test_nothing_loads_jax_before_a_model_runs(code):
     check = f"{code}\nimport sys, json; print(json.dumps([m for m in ('jax', 'flax', 'optax') if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
@@ -80,14 +82,21 @@ def test_query_formats_and_score(shop, tmp_path):
     shop.execute("DETACH cli").fetchall()
     db = ("--db", str(path))
     assert "churn" in sqlml_command("models", *db).stdout
-    assert sqlml_command("query", *db, "SELECT 1 AS a, 'x' AS b", "--format", "csv").stdout.split() == ['"a","b"', '1,"x"']
+    assert sqlml_command("query", *db, "SELECT 1 AS a, 'x' AS b", "--format", "csv").stdout.split() == [
+        '"a","b"',
+        '1,"x"',
+    ]
     assert json.loads(sqlml_command("query", *db, "SELECT 1 AS a", "--format", "json").stdout) == [{"a": 1}]
     out = tmp_path / "out.parquet"
     assert sqlml_command("query", *db, "SELECT 1 AS a", "--format", "parquet", "--output", str(out)).returncode == 0
     assert shop.execute(f"SELECT a FROM '{out}'").fetchall() == [(1,)]
     assert sqlml_command("score", "churn", *db, "--to", "churn_today").returncode == 0
-    scored = sqlml_command("query", *db, "SELECT count(*), count(churn_score) > 0 FROM churn_today", "--format", "csv").stdout
+    scored = sqlml_command(
+        "query", *db, "SELECT count(*), count(churn_score) > 0 FROM churn_today", "--format", "csv"
+    ).stdout
     assert scored.splitlines()[1] == "1500,true"
-    assert sqlml_command("score", "churn", *db, "--to", str(tmp_path / "s.csv"), "--as-of", "2026-01-01").returncode == 0
+    assert (
+        sqlml_command("score", "churn", *db, "--to", str(tmp_path / "s.csv"), "--as-of", "2026-01-01").returncode == 0
+    )
     assert sqlml_command("drop", "churn", *db).returncode == 0
     assert "no model named 'churn'" in sqlml_command("score", "churn", *db, "--to", "x").stderr

@@ -14,10 +14,12 @@ def test_binary_metrics_equal_scikit_learn(con, decimals):
     label = rng.random(3000) < score
     weight = rng.integers(1, 4, 3000).astype(float)
     con.execute("CREATE TABLE p (label BOOLEAN, score DOUBLE, weight DOUBLE)").fetchall()
-    con.executemany("INSERT INTO p VALUES (?, ?, ?)", list(zip(label.tolist(), score.tolist(), weight.tolist(), strict=True)))
-    query = f"WITH predictions AS (SELECT 'x' AS part, * FROM p) {queries.text('metrics/binary')}"
+    con.executemany(
+        "INSERT INTO p VALUES (?, ?, ?)", list(zip(label.tolist(), score.tolist(), weight.tolist(), strict=True))
+    )
+    query = f"WITH predictions AS (SELECT 'x' AS part, * FROM p) FROM ({queries.text('metrics/binary')})"
     relation = con.sql(query)
-    got = dict(zip(relation.columns, relation.fetchone(), strict=True))
+    got = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
     clipped = np.clip(score, 1e-7, 1 - 1e-7)
     assert got["auc"] == pytest.approx(roc_auc_score(label, score, sample_weight=weight), abs=1e-9)
     assert got["log_loss"] == pytest.approx(log_loss(label, clipped, sample_weight=weight), abs=1e-9)
@@ -28,9 +30,9 @@ def test_binary_metrics_equal_scikit_learn(con, decimals):
 
 def test_ece_and_lift_by_hand(con):
     rows = ", ".join(f"(1, {i >= 90}, {0.9 if i >= 90 else 0.1}, 1.0)" for i in range(100))
-    query = f"WITH predictions(part, label, score, weight) AS (VALUES {rows}) {queries.text('metrics/binary')}"
+    query = f"WITH predictions(part, label, score, weight) AS (VALUES {rows}) FROM ({queries.text('metrics/binary')})"
     relation = con.sql(query)
-    got = dict(zip(relation.columns, relation.fetchone(), strict=True))
+    got = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
     assert got["auc"] == 1
     assert got["ece"] == pytest.approx(0.1)
     assert got["top_decile_lift"] == pytest.approx(10)

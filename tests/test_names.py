@@ -7,26 +7,42 @@ import pytest
 
 import sqlml
 from sqlml.errors import ModelError
-from tests.conftest import CHURN, FAST
+from tests.conftest import CHURN, FAST, one
 
 SCORES = "SELECT count(*) FROM behavior.customers WHERE churn_score(customer_id) > .5"
 
 
-def one(con, sql):
-    return con.execute(sql).fetchone()[0]
-
-
 def test_unqualified_arguments_in_where_joins_groups_and_ctes(shop):
-    expected = one(shop, "SELECT count(*) FROM (SELECT churn_score(c.customer_id) AS s FROM behavior.customers c) WHERE s > .5")
+    expected = one(
+        shop, "SELECT count(*) FROM (SELECT churn_score(c.customer_id) AS s FROM behavior.customers c) WHERE s > .5"
+    )
     assert 0 < expected < 1500
     assert one(shop, SCORES) == expected
-    assert one(shop, f"WITH customer_id AS (FROM behavior.customers) {SCORES.replace('behavior.customers', 'customer_id')}") == expected
-    assert one(shop, """SELECT count(*) FROM behavior.customers a JOIN behavior.customers b
-                        ON a.customer_id = b.customer_id AND churn_score(a.customer_id) > .5""") == expected
-    assert one(shop, """SELECT sum(n) FROM (SELECT churn_score(customer_id) > .5 AS high, count(*) AS n
-                        FROM behavior.customers GROUP BY high) WHERE high""") == expected
-    assert one(shop, "SELECT churn_score(customer_id) FROM (SELECT 7 AS customer_id, 8 AS as_of, 9 AS x)") == pytest.approx(
-        one(shop, "SELECT churn_score(7)"), rel=1e-5)
+    assert (
+        one(
+            shop, f"WITH customer_id AS (FROM behavior.customers) {SCORES.replace('behavior.customers', 'customer_id')}"
+        )
+        == expected
+    )
+    assert (
+        one(
+            shop,
+            """SELECT count(*) FROM behavior.customers a JOIN behavior.customers b
+                        ON a.customer_id = b.customer_id AND churn_score(a.customer_id) > .5""",
+        )
+        == expected
+    )
+    assert (
+        one(
+            shop,
+            """SELECT sum(n) FROM (SELECT churn_score(customer_id) > .5 AS high, count(*) AS n
+                        FROM behavior.customers GROUP BY high) WHERE high""",
+        )
+        == expected
+    )
+    assert one(
+        shop, "SELECT churn_score(customer_id) FROM (SELECT 7 AS customer_id, 8 AS as_of, 9 AS x)"
+    ) == pytest.approx(one(shop, "SELECT churn_score(7)"), rel=1e-5)
 
 
 def test_an_id_of_the_wrong_type_is_a_binder_error(shop):
@@ -110,7 +126,7 @@ def test_drop_of_an_unknown_model_names_the_known_ones(shop):
 
 def test_show_models(shop, con):
     assert con.execute("SHOW MODELS").fetchall() == []
-    model, task, version, *_ = shop.execute("SHOW MODELS").fetchone()
+    model, task, version, *_ = shop.execute("SHOW MODELS").fetchall()[0]
     assert (model, task, version) == ("churn", "churn", 1)
 
 

@@ -28,7 +28,7 @@ def test_what_is_not_ours_stays_as_it_is(text):
 
 
 def test_create_model_keeps_the_option_texts():
-    text = "create or replace model \"My \"\"Model\" options (Horizon = INTERVAL 90 DAY, a = [1, (2)], b = 'x,)')"
+    text = 'create or replace model "My ""Model" options (Horizon = INTERVAL 90 DAY, a = [1, (2)], b = \'x,)\')'
     assert parse(text) == [
         CreateModel('My "Model', {"horizon": "INTERVAL 90 DAY", "a": "[1, (2)]", "b": "'x,)'"}, is_replace=True)
     ]
@@ -72,7 +72,9 @@ def test_a_syntax_error_shows_the_place_and_the_form(text, place, message):
     assert lines[3].startswith("The form is: ")
 
 
-WORDS = st.sampled_from(["CREATE", "MODEL", "TABLE", "SELECT", "'", '"', ";", "--\n", "/*", "*/", "(", ")", "é", "1", "$$", "a"])
+WORDS = st.sampled_from(
+    ["CREATE", "MODEL", "TABLE", "SELECT", "'", '"', ";", "--\n", "/*", "*/", "(", ")", "é", "1", "$$", "a"]
+)
 
 
 @given(st.lists(WORDS, max_size=12).map(" ".join))

@@ -5,19 +5,15 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
 import sqlml
 from sqlml import cutoffs, demo, evaluation
-from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
-from tests.conftest import CHURN, FAST
-from datetime import datetime, timedelta
-
-
-def one(con, sql):
-    return con.execute(sql).fetchone()[0]
+from sqlml.errors import DataError, OptionError, SqlmlError
+from tests.conftest import CHURN, FAST, one
 
 
 def test_scores_follow_the_true_probability(shop):
@@ -30,14 +26,18 @@ def test_scores_follow_the_true_probability(shop):
 
 def test_the_record_is_complete(shop):
     assert one(shop, "SELECT tested FROM ml.versions") == "in time"
-    metrics = dict(shop.execute("""SELECT method || ' ' || population, value FROM ml.metrics
-                                   WHERE metric = 'auc'""").fetchall())
+    metrics = dict(
+        shop.execute("""SELECT method || ' ' || population, value FROM ml.metrics
+                                   WHERE metric = 'auc'""").fetchall()
+    )
     assert set(metrics) == {f"{m} {p}" for m in ("net", "logistic", "recency", "base rate") for p in ("all", "active")}
     assert metrics["net all"] > metrics["base rate all"] == 0.5
     assert one(shop, "SELECT bool_and(low <= value AND value <= high) FROM ml.metrics WHERE metric = 'log_loss'")
     purposes = dict(shop.execute("SELECT purpose, count(*) FROM ml.cutoffs GROUP BY ALL").fetchall())
     assert purposes["test"] == 1
-    assert one(shop, "SELECT count(*) FROM ml.predictions") == one(shop, "SELECT n_rows FROM ml.cutoffs WHERE purpose = 'test'")
+    assert one(shop, "SELECT count(*) FROM ml.predictions") == one(
+        shop, "SELECT n_rows FROM ml.cutoffs WHERE purpose = 'test'"
+    )
     left_out = dict(shop.execute("SELECT name, detail FROM ml.features WHERE NOT is_used").fetchall())
     assert "customer.country" in left_out
     assert "365 days" in left_out["events_365d"]
@@ -55,7 +55,9 @@ def test_the_same_seed_gives_the_same_weights(shop):
     blobs = []
     for name in ("first", "again"):
         shop.execute(CHURN.replace("MODEL churn", f"MODEL {name}_") + "").fetchall()
-        blobs.append(one(shop, f"SELECT safetensors FROM ml.weights JOIN ml.versions USING (version_id) WHERE model = '{name}_'"))
+        blobs.append(
+            one(shop, f"SELECT safetensors FROM ml.weights JOIN ml.versions USING (version_id) WHERE model = '{name}_'")
+        )
         shop.execute(f"DROP MODEL {name}_").fetchall()
     assert blobs[0] == blobs[1]
 
@@ -66,11 +68,11 @@ def test_replace_adds_a_version_and_old_scores_go(shop, tmp_path):
         demo.write_shop(con.native, customers=600, days=400)
         for replace, version in (("", 1), ("OR REPLACE ", 2)):
             con.execute(CHURN.replace("CREATE ", f"CREATE {replace}")).fetchall()
-            assert con.execute("SHOW MODELS").fetchone()[2] == version
+            assert con.execute("SHOW MODELS").fetchall()[0][2] == version
         assert one(con, "SELECT count(*) FROM ml.versions") == 2
         with pytest.raises(DataError):
             con.execute("CREATE OR REPLACE MODEL churn OPTIONS (horizon = '9 years')")
-        assert con.execute("SHOW MODELS").fetchone()[2] == 2
+        assert con.execute("SHOW MODELS").fetchall()[0][2] == 2
 
 
 def test_a_planted_leak_is_refused_by_name(con):
@@ -95,7 +97,12 @@ EVERYONE = "SELECT i % 100 AS customer_id, TIMESTAMP '2025-01-01' + to_hours(i *
     ("relation", "options", "error", "message"),
     [
         (None, "horizon = '30 days'", DataError, "no table or view behavior.events"),
-        ("SELECT 1 AS client, now()::TIMESTAMP AS event_time", "horizon = '30 days'", DataError, "no column customer_id"),
+        (
+            "SELECT 1 AS client, now()::TIMESTAMP AS event_time",
+            "horizon = '30 days'",
+            DataError,
+            "no column customer_id",
+        ),
         ("SELECT 1 AS customer_id, now() AS event_time", "horizon = '30 days'", DataError, "AT TIME ZONE 'UTC'"),
         ("SELECT 1 AS customer_id, '2025' AS event_time", "horizon = '30 days'", DataError, "event_time::TIMESTAMP"),
         (f"{EVERYONE} LIMIT 0", "horizon = '30 days'", DataError, "no event"),
@@ -176,7 +183,9 @@ def test_ids_of_any_type(con, key):
     con.execute(f"""CREATE OR REPLACE VIEW behavior.events AS SELECT {key} AS customer_id, happened_at AS event_time FROM main.shop_events;
         DROP VIEW behavior.customers""").fetchall()
     con.execute(f"CREATE MODEL churn OPTIONS (horizon = '60 days', method = 'logistic', {FAST})").fetchall()
-    n, scored = con.execute("SELECT count(*), count(churn_score(customer_id)) FROM (SELECT DISTINCT customer_id FROM behavior.events)").fetchone()
+    n, scored = con.execute(
+        "SELECT count(*), count(churn_score(customer_id)) FROM (SELECT DISTINCT customer_id FROM behavior.events)"
+    ).fetchall()[0]
     assert n == scored > 0
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-LEAVES, RATES = (4, 8, 16, 31), (0.02, 0.05)
-MOST_TREES = 600
+LEAVES, RATES = (4, 8, 16), (0.03, 0.1)
+MOST_TREES = 500
 FIXED = {"objective": "binary", "metric": "binary_logloss", "min_data_in_leaf": 40, "verbosity": -1, "seed": 0}
 
 

@@ -8,6 +8,7 @@ its features, rehearsal and calibration; those of a peer are its fit alone.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -104,8 +105,8 @@ def _examples(
             continue
         features.build_examples(native, source, TRAINING, moments, plan.window, as_of)
         for peer, scored in _peers(native, plan):
-            if not (suffix and peer == "recency"):
-                found[peer + suffix] = scored
+            print(f"{case.name}: {peer}{suffix}, {scored[1]:.1f} s", file=sys.stderr)
+            found[peer + suffix] = scored
     floor = np.full(len(test.labels), _base_rate(native))
     return test, {**found, FLOOR: (floor, None)}
 
@@ -185,7 +186,8 @@ def _metrics(
     con: duckdb.DuckDBPyConnection, labels: NDArray[np.float32], scores: Mapping[str, Scores]
 ) -> dict[str, dict[str, float]]:
     """Method → its metrics, as the package's own SQL counts them."""
-    tables = [pa.table({"part": [method] * len(labels), "label": labels > 0, "score": score, "weight": np.ones(len(score))})
+    n = len(labels)
+    tables = [pa.table({"part": [method] * n, "label": labels > 0, "score": score, "weight": np.ones(n)})
               for method, score in scores.items()]  # fmt: skip
     con.register("benchmark_predictions", pa.concat_tables(tables))
     query = f"""WITH predictions AS (FROM benchmark_predictions)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import sqlml
 from benchmarks.report import Row
-from sqlml import catalog, demo, registry
+from sqlml import catalog, demo, queries, registry
 from sqlml.udf import BUCKETS, Forward, Scorer
 
 REPEATS = 5
@@ -142,7 +142,7 @@ def _features(con: sqlml.Connection) -> str:
     """A query that makes every feature of every customer and returns one number."""
     version = con.catalog().version("churn")
     macro, _ = catalog.feature_macros(version.version_id)
-    sums = " + ".join(f"coalesce(sum(__sqlml_x.{sqlml.queries.identifier(n)}), 0)" for n in version.encoder.names)
+    sums = " + ".join(f"coalesce(sum(__sqlml_x.{queries.identifier(n)}), 0)" for n in version.encoder.names)
     return f"SELECT {sums} FROM ml.{macro}((SELECT as_of FROM ml.latest))"
 
 
