@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,19 +54,15 @@ def connect(path: str | Path = ":memory:", read_only: bool = False, **config: An
     """
     with _lock:
         key = _key(path)
-        root = _roots.get(key)
-        opened = duckdb.connect(str(path), read_only=read_only, config=config) if root is None else None
-        if root is None and opened is not None:
-            root = _Root(opened, Registry(opened, _load))
-        assert root is not None
+        native = duckdb.connect(str(path), read_only=read_only, config=config)
+        root = _roots.get(key) or _Root(native, Registry(native, _load))
         try:
-            if opened is None:
-                duckdb.connect(str(path), read_only=read_only, config=config).close()
             _register_all(root.native, root.registry)
         except BaseException:
-            if opened is not None:
-                opened.close()
+            native.close()
             raise
+        if root.native is not native:
+            native.close()
         _roots[key] = root
         root.users += 1
         return Connection(root.native.cursor(), root.native, root.registry, lambda: _release(key))
@@ -235,7 +232,7 @@ def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
 def _key(path: str | Path) -> str:
     """Each in-memory database is its own; a file is one, however its path is written."""
     if str(path) in (":memory:", ""):
-        return f":memory:{id(object())}:{len(_roots)}"
+        return f":memory:{secrets.token_hex(8)}"
     return str(Path(path).resolve())
 
 

@@ -21,7 +21,7 @@ def scores(
     tried = (_tried(leaves, rate, train_x, train_y) for leaves, rate in itertools.product(LEAVES, RATES))
     _, trees, settings = min(tried, key=lambda found: found[0])
     model = lightgbm.train(settings, lightgbm.Dataset(train_x, train_y), num_boost_round=trees)
-    return np.asarray(model.predict(test_x))
+    return np.asarray(model.predict(test_x), np.float64)
 
 
 def _tried(

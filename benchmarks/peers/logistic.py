@@ -24,7 +24,7 @@ def scores(
         LogisticRegression(max_iter=500),
     )
     model = GridSearchCV(steps, SETTINGS, scoring="neg_log_loss", cv=KFold(5)).fit(train_x, train_y)
-    return np.asarray(model.predict_proba(test_x)[:, 1])
+    return np.asarray(model.predict_proba(test_x)[:, 1], np.float64)
 
 
 def _signed_log(inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ def scores(
 ) -> NDArray[np.float64]:
     """Probabilities (n,) from log recency alone."""
     model = LogisticRegression().fit(_recency(train_x), train_y)
-    return np.asarray(model.predict_proba(_recency(test_x))[:, 1])
+    return np.asarray(model.predict_proba(_recency(test_x))[:, 1], np.float64)
 
 
 def _recency(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
