@@ -25,14 +25,14 @@ class Udf:
         function: Its name, with `{model}` for the model's.
         function_at: Its table form's name.
         returns: SQL type of a result.
-        finish: Results of the forward pass, and which rows had input, → Arrow array with NULL elsewhere.
+        finish: Results of the forward pass, and which rows had input (None: all), → Arrow array, NULL elsewhere.
     """
 
     kind: str
     function: str
     function_at: str
     returns: str
-    finish: Callable[[NDArray[np.float32], NDArray[np.bool_]], pa.Array]
+    finish: Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array]
 
     def names(self, model: str) -> tuple[tuple[str, bool], ...]:
         """(name, whether it is a table function) of every public function of `model`."""
@@ -50,13 +50,14 @@ class Scorer:
 
     def __call__(self, argument: pa.ChunkedArray) -> pa.Array:
         """A batch of structs, one float field a column, in; a batch of results out."""
-        return pa.chunked_array([self._chunk(chunk) for chunk in argument.chunks]).combine_chunks()
-
-    def _chunk(self, structs: pa.StructArray) -> pa.Array:
-        known = np.asarray(structs.is_valid())
-        results = np.zeros(len(structs), np.float32)
+        structs = argument.chunk(0) if argument.num_chunks == 1 else argument.combine_chunks()
+        known = np.asarray(structs.is_valid()) if structs.null_count else None
+        if known is not None and not known.any():
+            return self._udf.finish(np.zeros(len(structs), np.float32), known)
         size = BUCKETS[-1]
-        parts = [self._run(structs.slice(i, size)) for i in range(0, len(structs), size)] if known.any() else [results]
+        if len(structs) <= size:
+            return self._udf.finish(self._run(structs), known)
+        parts = [self._run(structs.slice(start, size)) for start in range(0, len(structs), size)]
         return self._udf.finish(np.concatenate(parts), known)
 
     def _run(self, structs: pa.StructArray) -> NDArray[np.float32]:

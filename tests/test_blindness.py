@@ -182,7 +182,9 @@ def test_a_score_at_t_equals_the_score_on_a_database_cut_at_t(shop, tmp_path):
 def test_of_several_attribute_rows_the_one_valid_at_as_of_counts():
     with duckdb.connect() as con:
         con.execute("CREATE SCHEMA behavior").fetchall()
-        con.execute("CREATE TABLE behavior.events AS SELECT 1 AS customer_id, TIMESTAMP '2025-01-01' AS event_time").fetchall()
+        con.execute(
+            "CREATE TABLE behavior.events AS SELECT 1 AS customer_id, TIMESTAMP '2025-01-01' AS event_time"
+        ).fetchall()
         con.execute("""CREATE TABLE behavior.customers AS FROM (VALUES (1, 'old', TIMESTAMP '2024-01-01', DATE '2025-03-01'),
             (1, 'new', TIMESTAMP '2025-02-01', DATE '2024-12-31')) t(customer_id, plan, valid_from, born)""").fetchall()
         relations = behavior.read(con)
@@ -190,4 +192,7 @@ def test_of_several_attribute_rows_the_one_valid_at_as_of_counts():
         assert (set(used), left_out) == ({"plan", "born"}, ())
         asked = "SELECT 1 AS customer_id, unnest([TIMESTAMP '2025-01-31', TIMESTAMP '2025-02-02']) AS as_of"
         sql = queries.features_of(relations, used, asked, 'SELECT as_of, "customer.plan", "customer.born"')
-        assert con.execute(f"SELECT * EXCLUDE (as_of) FROM ({sql}) ORDER BY as_of").fetchall() == [("old", None), ("new", 33.0)]
+        assert con.execute(f"SELECT * EXCLUDE (as_of) FROM ({sql}) ORDER BY as_of").fetchall() == [
+            ("old", None),
+            ("new", 33.0),
+        ]

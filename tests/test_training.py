@@ -230,13 +230,16 @@ def test_the_weibull_power_is_found_again():
 
 
 @pytest.mark.parametrize(
-    ("name", "as_of", "days", "auc"), [("quarter", "1997-12-31", 91, 0.80), ("too short for a full window", "1997-09-30", 273, 0.76)]
+    ("name", "as_of", "days", "auc"),
+    [("quarter", "1997-12-31", 91, 0.80), ("too short for a full window", "1997-09-30", 273, 0.76)],
 )
 def test_cdnow_is_ranked_as_well_as_is_known_to_be_possible(con, data, name, as_of, days, auc):
     from sklearn.metrics import roc_auc_score
 
     events(con, f"SELECT customer_id, date AS event_time, amount FROM '{data}/cdnow/transactions.parquet'")
-    con.execute(f"CREATE MODEL churn OPTIONS (horizon = INTERVAL {days} DAY, as_of = DATE '{as_of}', method = 'logistic')").fetchall()
+    con.execute(
+        f"CREATE MODEL churn OPTIONS (horizon = INTERVAL {days} DAY, as_of = DATE '{as_of}', method = 'logistic')"
+    ).fetchall()
     rows = con.execute(f"""SELECT churn_score(customer_id, TIMESTAMP '{as_of}'), coalesce(max(event_time) FILTER
         (event_time <= DATE '{as_of}' + {days}) <= DATE '{as_of}', true) FROM behavior.events GROUP BY customer_id""").fetchall()
     scores, labels = zip(*rows, strict=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sqlml.udf import Udf
 
 
-def _probabilities(results: NDArray[np.float32], known: NDArray[np.bool_]) -> pa.Array:
-    return pa.array(results, pa.float32(), mask=~known)
+def _probabilities(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:
+    return pa.array(results, pa.float32(), mask=None if known is None else ~known)
 
 
 UDF = Udf(
