@@ -221,10 +221,9 @@ def _events_select(cursor: duckdb.DuckDBPyConnection, source: EventSource) -> st
     columns = [f"{_expression(role, name, types)} AS {COLUMNS[role]}" for role, name in chosen.items() if name]
     if source.type_value is not None:
         columns.append(f"{literal(source.type_value)} AS event_type")
-    conditions = [f"{_column(str(chosen[role]), types)} IS NOT NULL" for role in ("customer", "time")]
-    if source.where:
-        conditions.append(f"({source.where})")
-    return f"SELECT {(',' + chr(10) + '       ').join(columns)}\nFROM {relation}\nWHERE {' AND '.join(conditions)}"
+    condition = f"\nWHERE {source.where}" if source.where else ""
+    listed = ",\n       ".join(columns)
+    return f"SELECT {listed}\nFROM {relation}{condition}"
 
 
 def _chosen(source: EventSource, role: str, types: Mapping[str, str]) -> str | None:

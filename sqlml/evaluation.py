@@ -23,7 +23,6 @@ from sqlml.transforms import Calibration, Encoder
 
 Vector = NDArray[np.float32]
 BOOTSTRAP_ROWS = 3_000_000
-LEAST_CALIBRATION = 500
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ def cross_fit(
     data: Arrays,
     encoder: Encoder,
     options: ModelOptions,
-    calibrate_on: NDArray[np.bool_],
     stage: Stage,
 ) -> Fitted:
     """Fit on all rows for as long as the folds of customers advise; calibrate on out-of-fold logits.
@@ -61,7 +59,6 @@ def cross_fit(
         data: Examples; a customer's rows share a fold.
         encoder: Fitted on the same examples.
         options: Epochs, seed and so on.
-        calibrate_on: Rows (n,) whose out-of-fold logits calibrate, e.g. the newest cut-off.
         stage: Name of a part of the training → what to call after its epochs.
     """
     logits, epochs = np.zeros(len(data.labels), np.float32), []
@@ -75,8 +72,7 @@ def cross_fit(
         epochs.append(state.epochs)
     advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs)))))
     final = method.fit(data, encoder, advised, None, stage("all rows"))
-    rows = calibrate_on if calibrate_on.sum() >= LEAST_CALIBRATION else np.ones_like(calibrate_on)
-    calibration = calibrate(logits[rows], data.labels[rows])
+    calibration = calibrate(logits, data.labels)
     return Fitted(final, encoder, calibration, np.asarray(probability(logits, calibration)))
 
 

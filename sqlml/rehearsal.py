@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from sqlml import evaluation, features, queries
 from sqlml.cutoffs import Calendar, days
@@ -183,7 +182,7 @@ def _fit(
     calendar: Calendar,
     stage: Stage,
 ) -> Fitted:
-    fitted = evaluation.cross_fit(METHODS[method], data, encoder, recipe.options, _newest(cursor), stage)
+    fitted = evaluation.cross_fit(METHODS[method], data, encoder, recipe.options, stage)
     if not calendar.is_short:
         return fitted
     power = evaluation.weibull_power(
@@ -197,12 +196,6 @@ def _half_rate(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Cale
     half: timedelta = calendar.window / 2
     features.build_examples(cursor, recipe.source, HALF, calendar.cutoffs, half, calendar.as_of)
     return float(cursor.execute(f"SELECT avg(label::INT) FROM {HALF}").fetchall()[0][0])
-
-
-def _newest(cursor: duckdb.DuckDBPyConnection) -> NDArray[np.bool_]:
-    """Training rows of the newest cut-off, in the order of the arrays."""
-    query = f"SELECT as_of = max(as_of) OVER () AS newest FROM {TRAINING} ORDER BY as_of, customer_id"
-    return np.array([newest for (newest,) in cursor.execute(query).fetchall()], bool)
 
 
 def _keys(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
