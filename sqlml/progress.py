@@ -23,16 +23,17 @@ def on_stderr(title: str) -> Iterator[Stage]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("epoch {task.completed}/{task.total}  loss {task.fields[loss]:.4f}"),
+        TextColumn("{task.fields[status]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=None, loss=float("nan"))
+        task = bar.add_task(title, total=None, status="building features")
 
         def stage(name: str) -> Watch:
             def watch(epoch: int, epochs: int, loss: float) -> None:
-                bar.update(task, description=f"{title}, {name}", completed=epoch, total=epochs, loss=loss)
+                status = f"epoch {epoch}/{epochs}  loss {loss:.4f}"
+                bar.update(task, description=f"{title}, {name}", completed=epoch, total=epochs, status=status)
 
             return watch
 
