@@ -100,9 +100,8 @@ def choose_attributes(behavior: Behavior, named: Sequence[str]) -> tuple[tuple[s
     Raises:
         DataError: A named column does not exist or cannot be used.
     """
-    usable = [c for c, kind in behavior.customers.items()
-              if c not in ("customer_id", "valid_from") and not kind.endswith("]") and "(" not in kind.replace(
-                  "DECIMAL(", "").replace("ENUM(", "")]  # fmt: skip
+    keys = ("customer_id", "valid_from")
+    usable = [c for c, kind in behavior.customers.items() if c not in keys and _is_usable(kind)]
     if "valid_from" in behavior.customers or tuple(named) == ("all",):
         return tuple(usable), ()
     for name in named:
@@ -117,7 +116,8 @@ def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]
                AND database_name = current_database()"""
     if not cursor.execute(query, [relation]).fetchall()[0][0]:
         return {}
-    return {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE behavior.{relation}").fetchall()}
+    described = cursor.execute(f"DESCRIBE behavior.{relation}").fetchall()
+    return {name.lower(): str(kind) for name, kind, *_ in described}
 
 
 def _breaches(behavior: Behavior) -> Iterator[str]:
@@ -125,9 +125,7 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
         if column not in behavior.events:
             existing = ", ".join(behavior.events)
             yield f"behavior.events has no column {column}; it has {existing}. Rename one in the view."
-    if (kind := behavior.events.get("event_time", "DATE")) not in TIMES:
-        hint = "event_time AT TIME ZONE 'UTC'" if "TIME ZONE" in kind else "event_time::TIMESTAMP"
-        yield f"behavior.events.event_time is {kind}; it must be TIMESTAMP or DATE. In the view write {hint}."
+    yield from _time_breaches(behavior)
     for column in ("amount", "quantity"):
         if not _is_number(kind := behavior.events.get(column, "DOUBLE")):
             yield f"behavior.events.{column} is {kind}; it must be a number. In the view write {column}::DOUBLE."
@@ -142,12 +140,27 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
             yield f"{key} is {mine} in behavior.events and {other} in behavior.{relation}: cast one in its view."
 
 
+def _time_breaches(behavior: Behavior) -> Iterator[str]:
+    if (kind := behavior.events.get("event_time", "DATE")) not in TIMES:
+        hint = "event_time AT TIME ZONE 'UTC'" if "TIME ZONE" in kind else "event_time::TIMESTAMP"
+        yield f"behavior.events.event_time is {kind}; it must be TIMESTAMP or DATE. In the view write {hint}."
+    for relation, column in ((EVENTS, "known_at"), (CUSTOMERS, "valid_from")):
+        if (kind := getattr(behavior, relation).get(column, "DATE")) not in TIMES:
+            yield f"behavior.{relation}.{column} is {kind}; it must be TIMESTAMP or DATE, in UTC."
+
+
 def _is_number(kind: str) -> bool:
-    return kind.startswith("DECIMAL") or kind in ("FLOAT", "DOUBLE") or kind.endswith("INT") or kind == "INTEGER"
+    return kind.startswith("DECIMAL") or kind in ("FLOAT", "DOUBLE") or kind.endswith(("INT", "INTEGER"))
+
+
+def _is_usable(kind: str) -> bool:
+    """Numbers, flags, categories and dates can be encoded; nested and binary types cannot."""
+    plain = ("BOOLEAN", "VARCHAR", "UUID", *TIMES, "TIMESTAMP WITH TIME ZONE")
+    return not kind.endswith("]") and (_is_number(kind) or kind in plain or kind.startswith("ENUM("))
 
 
 def _comparable(one: str, other: str) -> bool:
-    return one == other or (_is_number(one.replace("UINTEGER", "INTEGER")) and _is_number(other))
+    return one == other or (_is_number(one) and _is_number(other))
 
 
 GUESSES: Mapping[str, tuple[str, ...]] = {

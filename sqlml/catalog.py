@@ -24,6 +24,9 @@ from sqlml.queries import identifier, literal
 from sqlml.transforms import Encoder
 
 SCHEMA_VERSION = 1
+OF_VERSION = ("weights", "functions", "metrics", "cutoffs", "features", "warnings", "predictions", "training_log")
+OF_MODEL = ("promotions", "models", "versions")
+TABLES = {*OF_VERSION, *OF_MODEL}
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class Catalog:
         )
         names = {name for (name,) in rows}
         if "schema_version" not in names:
-            if ours := names & {"models", "versions", "weights"}:
+            if ours := names & TABLES:
                 raise CatalogError(
                     f"Schema ml has a table '{sorted(ours)[0]}' that sqlml did not make. "
                     "Rename that schema, or keep the models in another database file."
@@ -214,11 +217,10 @@ class Catalog:
         for (version_id,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model]):
             for name in feature_macros(version_id):
                 self._run(f"DROP MACRO TABLE IF EXISTS ml.{name}")
-        for table in ("weights", "functions", "metrics", "cutoffs", "features", "warnings", "predictions",
-                      "training_log"):  # fmt: skip
+        for table in OF_VERSION:
             ids = f"SELECT version_id FROM ml.versions WHERE model = {literal(model)}"
             self._run(f"DELETE FROM ml.{table} WHERE version_id IN ({ids})")
-        for table in ("promotions", "models", "versions"):
+        for table in OF_MODEL:
             self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
 
     def _migrate(self) -> None:

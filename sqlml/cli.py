@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import inspect
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,6 +53,9 @@ class Format(StrEnum):
 
 def main() -> None:
     """Run the command line. Exit codes: 0, 1 (the user's error), 2 (usage), 130 (interrupted)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     try:
         app()
     except KeyboardInterrupt:
@@ -347,9 +352,10 @@ def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, ou
         array = ", ARRAY true" if form is Format.json else ""
         con.execute(f"COPY sqlml_result TO {literal(str(output))} (FORMAT {form.value}{array})").fetchall()
     elif form is Format.csv:
-        from pyarrow import csv  # noqa: PLC0415
-
-        csv.write_csv(result, sys.stdout.buffer)
+        con.register("sqlml_result", result)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(result.column_names)
+        writer.writerows(con.execute("SELECT COLUMNS(*)::VARCHAR FROM sqlml_result").fetchall())
     else:
         print(json.dumps(result.to_pylist(), default=str, indent=1))
 

@@ -16,7 +16,7 @@ import duckdb
 
 from sqlml import queries
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import ModelError, OptionError
+from sqlml.errors import CatalogError, ModelError, OptionError
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier
 from sqlml.registry import Registry
@@ -215,13 +215,15 @@ def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None
     with native.cursor() as cursor:
         databases = cursor.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
         for (database,) in databases:
+            if database.lower() in ("ml", "behavior"):
+                raise CatalogError(f"A database named {database} hides the schema of that name: rename the file.")
             for version in Catalog(cursor, database).versions():
                 registry.register(version)
 
 
 def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
     """The value of an option's SQL expression; intervals and times in DuckDB's own text form."""
-    query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({text}) AS v)"
+    query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({text}\n) AS v)"
     try:
         value, shown, kind = cursor.execute(query).fetchall()[0]
     except duckdb.Error as error:

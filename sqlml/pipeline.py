@@ -142,8 +142,11 @@ def require_free(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, t
     """Check every name that the model would take, before anything is trained.
 
     Raises:
-        ModelError: The model exists, or a function of that name does.
+        ModelError: The database is read-only, the model exists, or a function of that name does.
     """
+    query = "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()"
+    if cursor.execute(query).fetchall()[0][0]:
+        raise ModelError("The database is opened read-only: it cannot take a model.")
     if not is_replace and name in store.models():
         raise ModelError(
             f"There is a model '{name}' already. CREATE OR REPLACE MODEL adds a version to it; DROP MODEL removes it."
@@ -278,10 +281,12 @@ def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *paramete
 def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:
     if not relations.has("event_type"):
         raise DataError("Option active_event needs a column event_type in behavior.events.")
-    query = "SELECT DISTINCT event_type::VARCHAR FROM behavior.events WHERE event_type IS NOT NULL ORDER BY 1 LIMIT 100"
+    query = "SELECT DISTINCT event_type::VARCHAR FROM behavior.events WHERE event_type IS NOT NULL ORDER BY 1"
     types = [name for (name,) in cursor.execute(query).fetchall()]
     if event_type not in types:
-        raise OptionError(f"Option active_event = '{event_type}': no event has this type. Types: {', '.join(types)}.")
+        raise OptionError(
+            f"Option active_event = '{event_type}': no event has this type. Types: {', '.join(types[:100])}."
+        )
 
 
 def _warnings(

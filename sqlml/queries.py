@@ -146,6 +146,8 @@ def _customers(behavior: Behavior, attributes: Sequence[str]) -> str:
 def _attribute(name: str, type_name: str) -> str:
     """A date becomes its age in days, NULL while it lies after as_of; everything else stays as it is."""
     column = f"c.{identifier(name)}"
+    if "TIME ZONE" in type_name:
+        column = f"({column} AT TIME ZONE 'UTC')"
     if type_name == "DATE" or type_name.startswith("TIMESTAMP"):
         age = f"((epoch(s.as_of) - epoch({column})) / 86400)::FLOAT"
         return f"CASE WHEN {column} <= s.as_of THEN {age} END AS {identifier(f'customer.{name}')}"

@@ -48,6 +48,10 @@ def udf_name(udf_kind: str, version_id: str) -> str:
     return f"__sqlml_{udf_kind}_{version_id}"
 
 
+_alive: dict[str, Scorer] = {}
+"""Functions belong to the database instance, which may outlive their connection: calling a freed one crashes."""
+
+
 class Registry:
     """Registers functions on the root connection of a database, which must outlive every cursor that calls them."""
 
@@ -90,7 +94,7 @@ class Registry:
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )
-        self._scorers[name] = scorer
+        self._scorers[name] = _alive[name] = scorer
 
     def _exists(self, name: str) -> bool:
         query = "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?"

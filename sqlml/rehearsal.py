@@ -162,7 +162,7 @@ def _scores(
     calendar: Calendar,
     stage: Stage,
 ) -> Vector:
-    if name == "base rate":
+    if name == "base rate" or (name == "recency" and RECENCY not in encoder.names):
         return np.full(len(test.labels), data.labels.mean(), np.float32)
     method = name
     if name == "recency":

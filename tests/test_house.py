@@ -83,8 +83,8 @@ def test_query_formats_and_score(shop, tmp_path):
     db = ("--db", str(path))
     assert "churn" in sqlml_command("models", *db).stdout
     assert sqlml_command("query", *db, "SELECT 1 AS a, 'x' AS b", "--format", "csv").stdout.split() == [
-        '"a","b"',
-        '1,"x"',
+        "a,b",
+        "1,x",
     ]
     assert json.loads(sqlml_command("query", *db, "SELECT 1 AS a", "--format", "json").stdout) == [{"a": 1}]
     out = tmp_path / "out.parquet"

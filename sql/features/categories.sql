@@ -4,7 +4,7 @@ SELECT customer_id, as_of,
        count(*)::FLOAT                               AS n_categories
 FROM (SELECT customer_id, as_of, category::VARCHAR AS category, count(*) AS n,
              sum(count(*)) OVER (PARTITION BY customer_id, as_of) AS total
-      FROM history JOIN items USING (item_id)
+      FROM (SELECT customer_id, as_of, item_id FROM history) JOIN (SELECT item_id, category FROM items) USING (item_id)
       WHERE category IS NOT NULL
       GROUP BY customer_id, as_of, category)
 GROUP BY customer_id, as_of
