@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -124,7 +125,11 @@ def _number_expressions(
         if kind.startswith("MAP("):
             limits = {"least": LEAST_ROWS, "most": MOST_LEVELS}
             found = cursor.execute(queries.text("encoder/keys", table=table, column=column), limits).fetchall()
-            yield from ((f"{name}[{key}]", f"{column}[{queries.literal(key)}]::FLOAT") for (key,) in found)
+            seen: Counter[str] = Counter()
+            for (key,) in found:
+                seen[key.lower()] += 1
+                repeated = f" ({seen[key.lower()]})" if seen[key.lower()] > 1 else ""  # DuckDB's names fold case
+                yield f"{name}[{key}]{repeated}", f"{column}[{queries.literal(key)}]::FLOAT"
         elif not _is_category(kind):
             yield name, f"{column}::FLOAT"
 
