@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -287,8 +287,3 @@ def _source(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, dict
     except duckdb.Error as error:
         raise DataError(f"Cannot read {relation}: {error}") from error
     return sql, {name: str(kind) for name, kind, *_ in described}
-
-
-def source_fields() -> tuple[str, ...]:
-    """The options of an event source, in order."""
-    return tuple(f.name for f in fields(EventSource) if f.name != "relation")

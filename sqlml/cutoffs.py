@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -70,8 +69,3 @@ def days(length: timedelta, *, floor: bool = False) -> str:
     number, unit = (hours / 24, "day") if length >= timedelta(days=2) else (hours, "hour")
     shown = int(number) if floor else round(number)
     return f"{shown} {unit}" + ("" if shown == 1 else "s")
-
-
-def iso(moments: tuple[datetime, ...]) -> Iterator[str]:
-    """Moments in the form that DuckDB reads."""
-    return (m.isoformat(sep=" ") for m in moments)

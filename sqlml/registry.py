@@ -70,6 +70,7 @@ class Registry:
             sql_name = udf_name(name, version.version_id)
             if self._scorers.pop(sql_name, None):
                 self._root.remove_function(sql_name)
+                _alive.pop(sql_name, None)
 
     def _register(self, version: Version, udf: Udf) -> None:
         name = udf_name(udf.kind, version.version_id)
