@@ -200,11 +200,12 @@ def test_of_several_attribute_rows_the_one_valid_at_as_of_counts():
         ]
 
 
-def test_event_types_that_differ_in_case_only_are_columns_of_their_own(db):
+def test_event_types_that_differ_in_case_only_are_columns_of_their_own():
     types = "MAP {'View': i::FLOAT, 'view': (i % 7)::FLOAT, 'it''s; \"x\"': 1 / (i + 1)::FLOAT}"
-    db.execute(f"CREATE OR REPLACE TABLE t AS SELECT i AS customer_id, now() AS as_of, true AS label, 0 AS fold, "
-               f"true AS is_active, {types} AS by_type FROM range(50) t(i)").fetchall()  # fmt: skip
-    encoder, dropped = features.fit_encoder(db, "t", timedelta(days=999), 4)
-    assert len({name.lower() for name in encoder.names}) == 3
-    assert not dropped
-    assert features.read_arrays(db, "t", encoder).inputs.shape == (50, 3)
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE t AS SELECT i AS customer_id, now() AS as_of, true AS label, 0 AS fold, "
+                    f"true AS is_active, {types} AS by_type FROM range(50) t(i)").fetchall()  # fmt: skip
+        encoder, dropped = features.fit_encoder(con, "t", timedelta(days=999), 4)
+        assert len({name.lower() for name in encoder.names}) == 3
+        assert not dropped
+        assert features.read_arrays(con, "t", encoder).inputs.shape == (50, 3)
