@@ -217,7 +217,7 @@ def entity_view(cursor: duckdb.DuckDBPyConnection, name: str, key: str, relation
         raise DataError(f"No column of {relation} looks like the {role}: name it with --{role}-key. "
                         f"Columns: {', '.join(types)}.")  # fmt: skip
     _require(column, types, relation)
-    keyed = f"* RENAME ({identifier(column)} AS {key})" if column != key else "*"
+    keyed = f"{identifier(column)} AS {key}, * EXCLUDE ({', '.join(_named(types, column, key))})"
     select = f"SELECT {keyed}\nFROM {source}\nWHERE {identifier(column)} IS NOT NULL"
     return f"CREATE OR REPLACE VIEW behavior.{name} AS\n{select};"
 
@@ -265,6 +265,12 @@ def _column(name: str, types: Mapping[str, str]) -> str:
 def _guess(types: Mapping[str, str], role: str) -> str | None:
     lower = {name.lower(): name for name in types}
     return next((lower[guess] for guess in GUESSES[role] if guess in lower), None)
+
+
+def _named(types: Mapping[str, str], *names: str) -> list[str]:
+    """The columns with one of these names, in whatever case they are written."""
+    lower = {name.lower() for name in names}
+    return [identifier(name) for name in types if name.lower() in lower]
 
 
 def _require(column: str, types: Mapping[str, str], relation: str) -> None:

@@ -148,10 +148,17 @@ class Catalog:
         Raises:
             ModelError: There is no such model.
         """
-        found = {v.model: v for v in self.versions()}
-        if model not in found:
+        self.require(model)
+        return next(v for v in self.versions() if v.model == model)
+
+    def require(self, model: str) -> None:
+        """Check that a model exists.
+
+        Raises:
+            ModelError: There is no such model.
+        """
+        if model not in (found := self.models()):
             raise ModelError(f"There is no model named '{model}'." + did_you_mean(model, found, "models"))
-        return found[model]
 
     def next_number(self, model: str) -> int:
         """The number of the version that would be added now."""
@@ -208,13 +215,14 @@ class Catalog:
         self._run("INSERT INTO ml.promotions VALUES (?, ?, ?)", [new.model, new.version_id, now])
         return version
 
-    def delete(self, model: str) -> None:
-        """Remove a model with all its versions and functions."""
+    def delete(self, model: str) -> list[str]:
+        """Remove a model with all its versions and functions. Returns the ids of the versions."""
         functions = f"SELECT DISTINCT function_name, is_table FROM {self._table('functions')} JOIN " \
                     f"{self._table('versions')} USING (version_id) WHERE model = ?"  # fmt: skip
         for name, is_table in self._rows(functions, [model]):
             self._run(f"DROP MACRO {'TABLE ' if is_table else ''}IF EXISTS main.{identifier(name)}")
-        for (version_id,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model]):
+        versions = [str(v) for (v,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model])]
+        for version_id in versions:
             for name in feature_macros(version_id):
                 self._run(f"DROP MACRO TABLE IF EXISTS ml.{name}")
         for table in OF_VERSION:
@@ -222,6 +230,7 @@ class Catalog:
             self._run(f"DELETE FROM ml.{table} WHERE version_id IN ({ids})")
         for table in OF_MODEL:
             self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
+        return versions
 
     def _migrate(self) -> None:
         for migration in queries.folder("catalog/migrations")[self.schema_version :]:

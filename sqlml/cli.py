@@ -136,17 +136,19 @@ def map_command(
              "amount": amount, "quantity": quantity, "known_at": known_at, "where": where}  # fmt: skip
     sources = [EventSource(relation, **{name: _nth(name, values, i, len(events or ())) for name, values in
                                         given.items()}) for i, relation in enumerate(events or ())]  # fmt: skip
-    with sqlml.connect(db) as con:
+    with sqlml.connect(db if db.exists() else ":memory:") as con:
         views = [behavior.events_view(con.native, sources)] if sources else []
         if customers:
             views.append(behavior.entity_view(con.native, behavior.CUSTOMERS, "customer_id", customers, customer_key))
         if items:
             views.append(behavior.entity_view(con.native, behavior.ITEMS, "item_id", items, item_key))
-        script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(views)
-        print(script)
-        if not dry_run:
-            con.execute(f"BEGIN; {script} COMMIT").fetchall()
-            _tell("Written. Next: sqlml check, then sqlml train churn --horizon 90d")
+    script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(views)
+    print(script)
+    if dry_run:
+        return
+    with sqlml.connect(db) as con:
+        con.execute(f"BEGIN; {script} COMMIT").fetchall()
+    _tell("Written. Next: sqlml check, then sqlml train churn --horizon 90d")
 
 
 @app.command()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import threading
+import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,17 +57,17 @@ def connect(path: str | Path = ":memory:", read_only: bool = False, **config: An
     with _lock:
         key = _key(path)
         native = duckdb.connect(str(path), read_only=read_only, config=config)
-        root = _roots.get(key) or _Root(native, Registry(native, _load))
+        root = _roots.setdefault(key, _Root(native, Registry(native, _load)))
+        root.users += 1
         try:
             _register_all(root.native, root.registry)
+            return Connection(root.native.cursor(), root.native, root.registry, release=lambda: _release(key))
         except BaseException:
-            native.close()
+            _release(key)
             raise
-        if root.native is not native:
-            native.close()
-        _roots[key] = root
-        root.users += 1
-        return Connection(root.native.cursor(), root.native, root.registry, lambda: _release(key))
+        finally:
+            if root.native is not native:
+                native.close()
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> Connection:
@@ -76,7 +78,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> Connection:
     """
     registry = Registry(connection, _load)
     _register_all(connection, registry)
-    return Connection(connection.cursor(), connection, registry, lambda: None)
+    return Connection(connection.cursor(), connection, registry)
 
 
 class Connection:
@@ -87,10 +89,12 @@ class Connection:
         native: duckdb.DuckDBPyConnection,
         root: duckdb.DuckDBPyConnection,
         registry: Registry,
-        release: Callable[[], None],
+        *,
+        parent: Connection | None = None,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._native, self._root, self._registry, self._release = native, root, registry, release
-        self._is_open = True
+        self._native, self._root, self._registry, self._parent = native, root, registry, parent
+        self._release = weakref.finalize(self, release)
 
     def execute(self, query: object, parameters: object = None) -> Connection:
         """Run a script; the result of its last statement can be fetched."""
@@ -121,7 +125,7 @@ class Connection:
 
     def cursor(self) -> Connection:
         """Another connection to the same database, with its own transaction."""
-        return Connection(self._native.cursor(), self._root, self._registry, lambda: None)
+        return Connection(self._native.cursor(), self._root, self._registry, parent=self)
 
     duplicate = cursor
 
@@ -144,10 +148,8 @@ class Connection:
 
     def close(self) -> None:
         """Close; the database itself closes with the last connection to it."""
-        if self._is_open:
-            self._is_open = False
-            self._native.close()
-            self._release()
+        self._native.close()
+        self._release()
 
     def __enter__(self) -> Connection:
         return self
@@ -218,7 +220,10 @@ def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None
             if database.lower() in ("ml", "behavior"):
                 raise CatalogError(f"A database named {database} hides the schema of that name: rename the file.")
             for version in Catalog(cursor, database).versions():
-                registry.register(version)
+                try:
+                    registry.register(version)
+                except ModelError as error:
+                    warnings.warn(f"Model '{version.model}' cannot be called. {error}", stacklevel=4)
 
 
 def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:

@@ -114,10 +114,11 @@ def drop_model(place: Workplace, name: str, *, if_exists: bool) -> None:
     store = Catalog(place.cursor, place.database)
     if if_exists and name not in store.models():
         return
-    version = store.version(name)
+    store.require(name)
     with store.transaction():
-        store.delete(name)
-    place.registry.remove(version)
+        removed = store.delete(name)
+    for version_id in removed:
+        place.registry.remove(version_id)
 
 
 def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version) -> Forward:
@@ -196,7 +197,7 @@ def _publish(
             for statement in _macros(new, relations, attributes):
                 place.cursor.execute(statement).fetchall()
     except BaseException:
-        place.registry.remove(version)
+        place.registry.remove(version.version_id)
         raise
     return version
 

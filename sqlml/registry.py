@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import entry_points
+from typing import cast
 
 import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
@@ -64,13 +65,12 @@ class Registry:
         for name in version.function_kinds:
             self._register(version, kind(name))
 
-    def remove(self, version: Version) -> None:
+    def remove(self, version_id: str) -> None:
         """Forget the functions of a version that was dropped or never committed."""
-        for name in version.function_kinds:
-            sql_name = udf_name(name, version.version_id)
-            if self._scorers.pop(sql_name, None):
-                self._root.remove_function(sql_name)
-                _alive.pop(sql_name, None)
+        for name in [name for name in self._scorers if name.endswith(version_id)]:
+            del self._scorers[name]
+            self._root.remove_function(name)
+            _alive.pop(name, None)
 
     def _register(self, version: Version, udf: Udf) -> None:
         name = udf_name(udf.kind, version.version_id)
@@ -79,11 +79,14 @@ class Registry:
         root = weakref.ref(self._root)
 
         def load() -> Forward:
-            owner = root()
-            if owner is None:
-                raise ModelError(f"The database of model '{version.model}' was closed.")
-            with owner.cursor() as cursor:
-                return self._loader(cursor, version)
+            try:
+                with cast("duckdb.DuckDBPyConnection", root()).cursor() as cursor:
+                    return self._loader(cursor, version)
+            except (AttributeError, duckdb.ConnectionException) as error:
+                raise ModelError(
+                    f"The connection that registered model '{version.model}' was closed before the model's first use. "
+                    "Keep it open, or call sqlml.register() with the connection that stays."
+                ) from error
 
         scorer = Scorer(udf, len(version.encoder.columns), load)
         struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))

@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 import sqlml
+from sqlml import behavior
 from sqlml.cli import app
 
 runner = CliRunner()
@@ -61,6 +62,33 @@ def test_map_joins_several_sources_and_files(db, tmp_path):
         ]
         assert con.execute("SELECT count(customer_id) FROM behavior.customers").fetchall()[0] == (9,)
     assert "2 customers without any event" in run("check", "--db", str(db)).output
+
+
+def test_a_key_may_be_named_beside_a_column_that_has_its_name(db):
+    with duckdb.connect(str(db)) as con:
+        con.execute("CREATE TABLE people AS SELECT i AS Customer_Id, i * 10 AS login, 'p' AS plan FROM range(9) t(i)")
+    run("map", "--db", str(db), "--customers", "people", "--customer-key", "login")
+    with sqlml.connect(db) as con:
+        relation = con.sql("FROM behavior.customers ORDER BY customer_id DESC LIMIT 1")
+        assert (relation.columns, relation.fetchall()) == (["customer_id", "plan"], [(80, "p")])
+
+
+def test_one_date_of_long_ago_moves_no_cut_off(con):
+    con.execute("""CREATE SCHEMA behavior; CREATE TABLE behavior.events AS
+        SELECT i % 50 AS customer_id, TIMESTAMP '2025-01-01' + to_hours(i::INT) AS event_time FROM range(5000) t(i)
+        UNION ALL SELECT 1, TIMESTAMP '1970-01-01'""").fetchall()
+    assert str(behavior.facts(con.native).first_event.date()) == "2025-01-01"
+    findings = behavior.check(con.native, behavior.read(con.native), ("warning",))
+    assert [f.count for f in findings if "default dates" in f.text] == [1]
+
+
+def test_a_map_that_fails_or_is_dry_makes_no_file(tmp_path):
+    path = tmp_path / "new.duckdb"
+    runner.invoke(app, ["map", "--db", str(path), "--events", "nothing"])
+    file = tmp_path / "e.csv"
+    file.write_text("user_id,date\n1,2025-01-01\n")
+    run("map", "--db", str(path), "--events", str(file), "--dry-run")
+    assert not path.exists()
 
 
 def test_dry_run_writes_nothing(db):

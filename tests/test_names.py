@@ -1,6 +1,8 @@
 """Name capture, clashes, several connections."""
 
 import gc
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -66,6 +68,42 @@ def test_two_connections_closed_in_any_order(tmp_path, shop, first):
         assert one(again, "SELECT churn_score(7)") == expected
 
 
+def test_a_forgotten_connection_gives_its_file_back(tmp_path):
+    path = tmp_path / "forgotten.duckdb"
+    cursor = sqlml.connect(path).cursor()  # keeps its parent
+    gc.collect()
+    cursor.execute("CREATE TABLE t AS SELECT 1 AS x").fetchall()
+    del cursor
+    gc.collect()
+    code = f"import duckdb; print(duckdb.connect({str(path)!r}).execute('SELECT x FROM t').fetchall())"
+    assert "[(1,)]" in subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_closed_owner_of_the_functions_is_named(tmp_path, shop):
+    path = tmp_path / "owner.duckdb"
+    shop.execute(f"ATTACH '{path}' AS owner").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO owner").fetchall()
+    shop.execute("DETACH owner").fetchall()
+    with duckdb.connect(str(path)) as stays:
+        with duckdb.connect(str(path)) as leaves:
+            sqlml.register(leaves)
+        with pytest.raises(duckdb.Error, match="was closed before the model's first use"):
+            stays.execute("SELECT churn_score(7)").fetchall()
+
+
+def test_a_kind_that_is_not_installed_spoils_nothing_else(shop, tmp_path):
+    path = tmp_path / "third.duckdb"
+    shop.execute(f"ATTACH '{path}' AS third").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO third").fetchall()
+    shop.execute("UPDATE third.ml.functions SET kind = 'theirs'").fetchall()
+    shop.execute("DETACH third").fetchall()
+    with (
+        pytest.warns(UserWarning, match="'churn' cannot be called.*kind 'theirs' installed"),
+        sqlml.connect(path) as con,
+    ):
+        assert len(con.execute("SHOW MODELS").fetchall()) == 1
+
+
 def test_a_native_connection_can_be_given_the_functions(tmp_path, shop):
     path = tmp_path / "native.duckdb"
     shop.execute(f"ATTACH '{path}' AS native").fetchall()
@@ -85,6 +123,8 @@ def test_cursors_see_a_new_model_and_lose_a_dropped_one(shop):
         shop.execute("SELECT later_score(7)").fetchall()
     assert not one(shop, "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'later%'")
     assert not one(shop, "SELECT count(*) FROM ml.versions WHERE model = 'later'")
+    functions = "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE '\\_\\_sqlml\\_%' ESCAPE '\\'"
+    assert one(shop, functions) == one(shop, "SELECT count(*) FROM ml.functions WHERE NOT is_table")
 
 
 def test_create_needs_replace_where_the_model_exists(shop):

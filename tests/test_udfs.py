@@ -78,6 +78,18 @@ class TestConformance:
         assert len(got) == 50
         assert close(got, single)
 
+    def test_times_of_any_type_mean_the_same_moment(self, shop, kind):
+        name, at = NAMES[kind], registry.kinds()[kind].function_at.format(model="churn")
+        moment = "TIMESTAMP '2026-01-01 03:00:00'"
+        expected = rows(shop, f"SELECT customer_id, {name}(customer_id, {moment}) FROM behavior.customers ORDER BY 1")
+        with shop.cursor() as con:
+            con.execute("SET TimeZone = 'America/New_York'").fetchall()
+            for form in (moment, "TIMESTAMPTZ '2026-01-01 03:00:00+00'", "'2026-01-01 03:00:00'"):
+                sql = (
+                    f"WITH r AS (SELECT customer_id, {form} AS as_of FROM behavior.customers) FROM {at}('r') ORDER BY 1"
+                )
+                assert close({i: s for i, _, s in rows(con, sql)}, dict(expected)), form
+
     def test_a_copy_of_the_file_opened_read_only_gives_equal_answers(self, shop, kind, tmp_path):
         sql = f"SELECT customer_id, {NAMES[kind]}(customer_id) FROM behavior.customers ORDER BY 1"
         shop.execute("SET threads = 1").fetchall()

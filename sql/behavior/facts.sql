@@ -1,7 +1,7 @@
--- sql/behavior/facts.sql: size and time range of the events that count
+-- sql/behavior/facts.sql: size and time range of the events that count; one date of long ago does not move the start
 SELECT count(*)                                      AS n_events,
        count(DISTINCT customer_id)                   AS n_customers,
-       min(event_time)::TIMESTAMP                    AS first_event,
+       quantile_disc(event_time, 0.001)::TIMESTAMP   AS first_event,
        max(event_time)::TIMESTAMP                    AS newest_event,
        (current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AS now
 FROM behavior.events

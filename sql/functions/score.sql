@@ -10,7 +10,7 @@ SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x) AS {function}
 FROM (
     SELECT l.*
     FROM ml.latest newest, LATERAL (
-        SELECT r.*, coalesce(as_of::TIMESTAMP, newest.as_of) AS __sqlml_as_of
+        SELECT r.*, coalesce(ml.utc(as_of), newest.as_of) AS __sqlml_as_of
         FROM query_table(__sqlml_relation) r) l
 ) asking
 LEFT JOIN ml.{features_of}(__sqlml_relation) f

@@ -35,4 +35,6 @@ CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL,
 CREATE VIEW ml.latest AS
 SELECT max(event_time)::TIMESTAMP AS as_of FROM behavior.events
 WHERE event_time <= current_timestamp AT TIME ZONE 'UTC' AND customer_id IS NOT NULL;
+CREATE MACRO ml.utc(t) AS
+CASE typeof(t) WHEN 'TIMESTAMP WITH TIME ZONE' THEN timezone('UTC', t::TIMESTAMPTZ) ELSE t::TIMESTAMP END;
 INSERT INTO ml.schema_version VALUES ('sqlml', 1, current_timestamp AT TIME ZONE 'UTC');
