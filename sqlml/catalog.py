@@ -93,14 +93,14 @@ class Catalog:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or nothing; makes and migrates the schema first."""
-        self._cursor.execute("BEGIN").fetchall()
+        self._run("BEGIN")
         try:
             self._migrate()
             yield
         except BaseException:
-            self._cursor.execute("ROLLBACK").fetchall()
+            self._run("ROLLBACK")
             raise
-        self._cursor.execute("COMMIT").fetchall()
+        self._run("COMMIT")
 
     @cached_property
     def schema_version(self) -> int:

@@ -66,11 +66,11 @@ def cross_fit(
         held_out = data.folds == fold
         train, stop = data.where(~held_out), data.where(held_out)
         if train.labels.min() == train.labels.max():
-            continue
+            continue  # too few of one kind to learn from
         state = method.fit(train, encoder, options, stop, stage(f"fold {fold + 1} of {options.folds}"))
         logits[held_out] = predict(method.forward(encoder, options), state.weights, stop.inputs)
         epochs.append(state.epochs)
-    advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs)))))
+    advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs or [1])))))
     final = method.fit(data, encoder, advised, None, stage("all rows"))
     calibration = calibrate(logits, data.labels)
     return Fitted(final, encoder, calibration, np.asarray(probability(logits, calibration)))

@@ -68,6 +68,36 @@ def build_examples(
 
     `known_by` is the last moment whose events may enter a label.
     """
+    _label(cursor, source, cutoffs, window, known_by)
+    features = queries.features_of(
+        source.behavior,
+        source.attributes,
+        "SELECT customer_id, as_of FROM temp.sqlml_spine",
+        "SELECT *",
+    )
+    cursor.execute(queries.text("examples/join", table=table, features=features), {"folds": source.folds}).fetchall()
+
+
+def label_rate(
+    cursor: duckdb.DuckDBPyConnection,
+    source: Source,
+    cutoffs: Sequence[datetime],
+    window: timedelta,
+    known_by: datetime,
+) -> float:
+    """The share of TRUE labels over a window after the cut-offs."""
+    _label(cursor, source, cutoffs, window, known_by)
+    return float(cursor.execute("SELECT avg(label::INT) FROM temp.sqlml_labels").fetchall()[0][0])
+
+
+def _label(
+    cursor: duckdb.DuckDBPyConnection,
+    source: Source,
+    cutoffs: Sequence[datetime],
+    window: timedelta,
+    known_by: datetime,
+) -> None:
+    """Fill the temporary tables `sqlml_spine` and `sqlml_labels`."""
     within = source.active_within.total_seconds() if source.active_within else None
     cursor.execute(
         queries.text("examples/spine", known=queries.known(source.behavior, "c.as_of", "e.")),
@@ -78,13 +108,6 @@ def build_examples(
         f"CREATE OR REPLACE TEMP TABLE sqlml_labels AS {labels}",
         {**source.parameters, "window_seconds": window.total_seconds(), **_known_by(source.behavior, known_by)},
     ).fetchall()
-    features = queries.features_of(
-        source.behavior,
-        source.attributes,
-        "SELECT customer_id, as_of FROM temp.sqlml_spine",
-        "SELECT *",
-    )
-    cursor.execute(queries.text("examples/join", table=table, features=features), {"folds": source.folds}).fetchall()
 
 
 def _known_by(behavior: Behavior, moment: datetime) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import numpy as np
@@ -20,7 +20,7 @@ from sqlml.tasks import METHODS, Task
 from sqlml.training import Stage
 from sqlml.transforms import Encoder
 
-TRAINING, TEST, HALF = "sqlml_training", "sqlml_test", "sqlml_half"
+TRAINING, TEST = "sqlml_training", "sqlml_test"
 LEAST_CUSTOMERS = 50
 LEAST_OF_EACH = 10
 LEAK_AUC = 0.97
@@ -185,17 +185,9 @@ def _fit(
     fitted = evaluation.cross_fit(METHODS[method], data, encoder, recipe.options, stage)
     if not calendar.is_short:
         return fitted
-    power = evaluation.weibull_power(
-        fitted.out_of_fold, _half_rate(cursor, recipe, calendar), calendar.horizon / calendar.window
-    )
+    half = features.label_rate(cursor, recipe.source, calendar.cutoffs, calendar.window / 2, calendar.as_of)
+    power = evaluation.weibull_power(fitted.out_of_fold, half, calendar.horizon / calendar.window)
     return replace(fitted, calibration=replace(fitted.calibration, power=power))
-
-
-def _half_rate(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar) -> float:
-    """The share of TRUE labels over half the training window."""
-    half: timedelta = calendar.window / 2
-    features.build_examples(cursor, recipe.source, HALF, calendar.cutoffs, half, calendar.as_of)
-    return float(cursor.execute(f"SELECT avg(label::INT) FROM {HALF}").fetchall()[0][0])
 
 
 def _keys(cursor: duckdb.DuckDBPyConnection) -> pa.Table:

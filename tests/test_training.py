@@ -213,6 +213,38 @@ def test_kill_in_the_middle_of_create_leaves_no_trace(tmp_path, delay):
         con.execute(CHURN).fetchall()
 
 
+WRITE = """
+import sys, sqlml
+from sqlml.catalog import Catalog
+run = Catalog._run
+def told(self, query, parameters=None):
+    print(query, flush=True)
+    run(self, query, parameters)
+Catalog._run = told
+with sqlml.connect(sys.argv[1]) as con:
+    con.execute("CREATE MODEL churn OPTIONS (horizon = '60 days', method = 'logistic', folds = 2)")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+@pytest.mark.parametrize("moment", ["CREATE SCHEMA", "INSERT INTO ml.weights", "INSERT INTO ml.promotions", "COMMIT"])
+def test_kill_while_writing_leaves_all_or_nothing(tmp_path, moment):
+    path = tmp_path / "killed.duckdb"
+    with sqlml.connect(path) as con:
+        demo.write_shop(con.native, customers=600, days=400)
+    with subprocess.Popen([sys.executable, "-c", WRITE, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert any(line.startswith(moment) for line in process.stdout), "it never came so far"
+        process.kill()
+    with sqlml.connect(path) as con:
+        is_there = bool(con.execute("SHOW MODELS").fetchall())
+        assert moment == "COMMIT" or not is_there
+        functions = one(con, "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'churn%'")
+        assert (functions > 0) == is_there
+        if is_there:
+            assert 0 <= one(con, "SELECT churn_score(7)") <= 1
+
+
 def test_cut_offs_go_back_while_data_last():
     day = timedelta(days=1)
     first, as_of = datetime(2024, 1, 1), datetime(2025, 1, 1)
