@@ -73,7 +73,7 @@ class NewVersion:
     @cached_property
     def blob(self) -> bytes:
         """The weights as safetensors: plain data, nothing in it can run."""
-        return save({name: np.ascontiguousarray(value) for name, value in self.weights.items()})
+        return save({name: np.asarray(value, order="C") for name, value in self.weights.items()})
 
     def as_version(self, number: int, database: str) -> Version:
         """What reading it back will give."""

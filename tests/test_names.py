@@ -91,6 +91,26 @@ def test_a_closed_owner_of_the_functions_is_named(tmp_path, shop):
             stays.execute("SELECT churn_score(7)").fetchall()
 
 
+OUTLIVE = """
+import duckdb, gc, sqlml, sys
+stays, leaves = duckdb.connect(sys.argv[1]), duckdb.connect(sys.argv[1])
+sqlml.register(leaves)
+first = leaves.execute("SELECT churn_score(7)").fetchall()
+leaves.close()
+del leaves
+gc.collect()
+assert stays.execute("SELECT churn_score(7)").fetchall() == first
+"""
+
+
+def test_functions_outlive_the_connection_that_registered_them(tmp_path, shop):
+    path = tmp_path / "outlive.duckdb"
+    shop.execute(f"ATTACH '{path}' AS outlive").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO outlive").fetchall()
+    shop.execute("DETACH outlive").fetchall()
+    subprocess.run([sys.executable, "-c", OUTLIVE, str(path)], check=True)
+
+
 def test_a_kind_that_is_not_installed_spoils_nothing_else(shop, tmp_path):
     path = tmp_path / "third.duckdb"
     shop.execute(f"ATTACH '{path}' AS third").fetchall()

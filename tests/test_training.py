@@ -12,6 +12,7 @@ import pytest
 
 import sqlml
 from sqlml import cutoffs, demo, evaluation
+from sqlml.catalog import NewVersion
 from sqlml.errors import DataError, OptionError, SqlmlError
 from tests.conftest import CHURN, FAST, one
 
@@ -41,6 +42,31 @@ def test_the_record_is_complete(shop):
     left_out = dict(shop.execute("SELECT name, detail FROM ml.features WHERE NOT is_used").fetchall())
     assert "customer.country" in left_out
     assert "365 days" in left_out["events_365d"]
+
+
+def test_what_is_stored_comes_back(shop):
+    known = shop.catalog().version("churn")
+    weights = {"a.b": np.arange(6, dtype=np.float32).reshape(2, 3), "c": np.float32(0.5)}
+    moment, span = datetime(2026, 1, 1), timedelta(days=30)
+    with shop.cursor() as con:
+        con.execute(
+            "CREATE TEMP TABLE sqlml_metrics AS SELECT * EXCLUDE (version_id) FROM ml.metrics LIMIT 0"
+        ).fetchall()
+        con.execute("""CREATE TEMP TABLE sqlml_heldout AS SELECT 1 AS customer_id, as_of, label, score, 'net' AS method
+                       FROM ml.predictions LIMIT 0""").fetchall()
+        new = NewVersion(
+            "stored", "churn", moment, span, span, span, "in time", known.options, "INTEGER", known.encoder, "SELECT 1", {},
+            {}, 1.0, weights, [], [], ["careful"], [(0.5, 0.6)], [("score", "stored_score", False)],
+        )  # fmt: skip
+        store = con.catalog()
+        with store.transaction():
+            written = store.insert(new)
+        assert store.version("stored") == written == new.as_version(1, store.version("churn").database)
+        read = store.weights(written.version_id)
+        assert {name: value.tolist() for name, value in read.items()} == {k: v.tolist() for k, v in weights.items()}
+        with store.transaction():
+            assert store.delete("stored") == [new.version_id]
+    assert one(shop, f"SELECT count(*) FROM ml.weights WHERE version_id = '{new.version_id}'") == 0
 
 
 def test_held_out_predictions_give_the_stored_auc(shop):
