@@ -1,0 +1,47 @@
+"""The benchmarks judge us, so they are judged too."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from benchmarks import bootstrap, protocols, report
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.random(2000)
+LABELS = (RNG.random(2000) < TRUTH).astype(np.float32)
+BLIND = RNG.random(2000)
+
+
+def test_a_draw_is_an_auc():
+    from sklearn.metrics import roc_auc_score
+
+    scores = TRUTH.round(1)  # ties
+    rows = np.random.default_rng(3).integers(0, 2000, 2000)
+    assert bootstrap.auc_draws(LABELS, scores, 1, seed=3)[0] == pytest.approx(
+        roc_auc_score(LABELS[rows], scores[rows]), abs=1e-12
+    )
+
+
+def test_verdicts():
+    good, bad = (bootstrap.auc_draws(LABELS, scores, 200) for scores in (TRUTH, BLIND))
+    assert bootstrap.verdict(0.3, *bootstrap.interval(good, bad)) == "beats"
+    assert bootstrap.verdict(-0.3, *bootstrap.interval(bad, good)) == "behind"
+    assert bootstrap.verdict(0.0, *bootstrap.interval(good, good)) == "level"
+    assert bootstrap.verdict(0.02, -0.01, 0.05) == "undecided"
+
+
+@pytest.mark.parametrize("peer", ["recency", "logistic", "lightgbm"])
+def test_a_peer_learns(peer):
+    inputs = np.stack([-TRUTH * 30, BLIND], 1).astype(np.float32) + 31
+    inputs[::50, 1] = np.nan
+    scores = import_module(f"benchmarks.peers.{peer}").scores(inputs[:1500], LABELS[:1500], inputs[1500:])
+    assert bootstrap.auc_draws(LABELS[1500:], scores, 50).mean() > 0.75
+    assert abs(scores.mean() - LABELS[1500:].mean()) < 0.06
+
+
+def test_the_tables_of_the_readme_are_those_of_the_results():
+    page = (report.ROOT / "README.md").read_text(encoding="utf-8")
+    tables = {name: report.markdown(report.stored(name)) for name in protocols.NAMES}
+    assert all(tables.values())
+    assert report.with_tables(page, tables) == page
