@@ -33,6 +33,8 @@ def test_verdicts():
 
 @pytest.mark.parametrize("peer", ["recency", "logistic", "lightgbm"])
 def test_a_peer_learns(peer):
+    if peer == "lightgbm":
+        pytest.importorskip("lightgbm")
     inputs = np.stack([-TRUTH * 30, BLIND], 1).astype(np.float32) + 31
     inputs[::50, 1] = np.nan
     scores = import_module(f"benchmarks.peers.{peer}").scores(inputs[:1500], LABELS[:1500], inputs[1500:])
