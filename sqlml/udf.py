@@ -46,7 +46,7 @@ class Scorer:
         self._udf, self._columns, self._load = udf, columns, load
         self._forward: Forward | None = None
         self._lock = threading.Lock()
-        self._local = threading.local()
+        self._idle: dict[int, list[NDArray[np.float32]]] = {size: [] for size in BUCKETS}
 
     def __call__(self, argument: pa.ChunkedArray) -> pa.Array:
         """A batch of structs, one float field a column, in; a batch of results out."""
@@ -62,14 +62,17 @@ class Scorer:
 
     def _run(self, structs: pa.StructArray) -> NDArray[np.float32]:
         rows = len(structs)
-        buffer = self._buffer(next(size for size in BUCKETS if size >= rows))
+        size = next(size for size in BUCKETS if size >= rows)
+        idle = self._idle[size]  # thread-local ones would be lost: DuckDB's threads are new to Python at every call
+        try:
+            buffer = idle.pop()
+        except IndexError:
+            buffer = np.zeros((self._columns, size), np.float32)
         for i in range(self._columns):
             buffer[i, :rows] = structs.field(i).to_numpy(zero_copy_only=False)
-        return self._loaded()(buffer)[:rows]
-
-    def _buffer(self, size: int) -> NDArray[np.float32]:
-        buffers = self._local.__dict__.setdefault("buffers", {})
-        return buffers.setdefault(size, np.zeros((self._columns, size), np.float32))
+        results = self._loaded()(buffer)[:rows]
+        idle.append(buffer)
+        return results
 
     def _loaded(self) -> Forward:
         if self._forward is None:
