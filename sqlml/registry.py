@@ -88,7 +88,7 @@ class Registry:
                     "Keep it open, or call sqlml.register() with the connection that stays."
                 ) from error
 
-        scorer = Scorer(udf, len(version.encoder.columns), load)
+        scorer = Scorer(udf, load)
         struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
         self._root.create_function(
             name,

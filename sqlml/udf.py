@@ -42,11 +42,10 @@ class Udf:
 class Scorer:
     """The Python side of one version's UDF: thread-safe, loads its model at the first call."""
 
-    def __init__(self, udf: Udf, columns: int, load: Callable[[], Forward]) -> None:
-        self._udf, self._columns, self._load = udf, columns, load
+    def __init__(self, udf: Udf, load: Callable[[], Forward]) -> None:
+        self._udf, self._load = udf, load
         self._forward: Forward | None = None
         self._lock = threading.Lock()
-        self._idle: dict[int, list[NDArray[np.float32]]] = {size: [] for size in BUCKETS}
 
     def __call__(self, argument: pa.ChunkedArray) -> pa.Array:
         """A batch of structs, one float field a column, in; a batch of results out."""
@@ -63,16 +62,9 @@ class Scorer:
     def _run(self, structs: pa.StructArray) -> NDArray[np.float32]:
         rows = len(structs)
         size = next(size for size in BUCKETS if size >= rows)
-        idle = self._idle[size]  # thread-local ones would be lost: DuckDB's threads are new to Python at every call
-        try:
-            buffer = idle.pop()
-        except IndexError:
-            buffer = np.zeros((self._columns, size), np.float32)
-        for i in range(self._columns):
-            buffer[i, :rows] = structs.field(i).to_numpy(zero_copy_only=False)
-        results = self._loaded()(buffer)[:rows]
-        idle.append(buffer)
-        return results
+        batch = pa.RecordBatch.from_struct_array(structs).to_tensor(null_to_nan=True, row_major=False)
+        inputs = np.asarray(batch).T
+        return self._loaded()(inputs if rows == size else np.pad(inputs, ((0, 0), (0, size - rows))))[:rows]
 
     def _loaded(self) -> Forward:
         if self._forward is None:

@@ -94,7 +94,7 @@ def _table(con: duckdb.DuckDBPyConnection, chunks: int) -> NDArray[np.float32]:
 def _register(con: duckdb.DuckDBPyConnection, forward: Forward) -> Scorer:
     """As the registry does for a stored version."""
     udf = registry.kind("score")
-    scorer = Scorer(udf, len(COLUMNS), lambda: forward)
+    scorer = Scorer(udf, lambda: forward)
     con.create_function(
         "f",
         scorer,
