@@ -143,6 +143,7 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
 def _time_breaches(behavior: Behavior) -> Iterator[str]:
     if (kind := behavior.events.get("event_time", "DATE")) not in TIMES:
         hint = "event_time AT TIME ZONE 'UTC'" if "TIME ZONE" in kind else "event_time::TIMESTAMP"
+        hint = "make_timestamp(event_time * 1000000), if it counts seconds" if _is_number(kind) else hint
         yield f"behavior.events.event_time is {kind}; it must be TIMESTAMP or DATE. In the view write {hint}."
     for relation, column in ((EVENTS, "known_at"), (CUSTOMERS, "valid_from")):
         if (kind := getattr(behavior, relation).get(column, "DATE")) not in TIMES:
@@ -195,6 +196,35 @@ class EventSource:
     quantity: str | None = None
     known_at: str | None = None
     where: str | None = None
+
+
+def write(cursor: duckdb.DuckDBPyConnection, script: str) -> None:
+    """Run the CREATE VIEW statements of a mapping and read the views once; on an error the old ones stay.
+
+    Raises:
+        DataError: A view cannot be read, or breaks the contract.
+    """
+    cursor.execute("BEGIN").fetchall()
+    try:
+        cursor.execute(script).fetchall()
+        for relation in (name for name in (EVENTS, CUSTOMERS, ITEMS) if _columns(cursor, name)):
+            cursor.execute(f"SELECT count(COLUMNS(*)) FROM behavior.{relation}").fetchall()
+        if _columns(cursor, EVENTS):
+            read(cursor)
+    except BaseException as error:
+        cursor.execute("ROLLBACK").fetchall()
+        if isinstance(error, duckdb.Error):
+            raise DataError(f"The views cannot be written and read, so nothing was changed: {error}") from error
+        raise
+    cursor.execute("COMMIT").fetchall()
+
+
+def ids_view(cursor: duckdb.DuckDBPyConnection) -> str:
+    """The CREATE VIEW statement of behavior.customers over the ids of the events; empty where there are customers."""
+    if _columns(cursor, CUSTOMERS):
+        return ""
+    select = "SELECT DISTINCT customer_id\nFROM behavior.events\nWHERE customer_id IS NOT NULL"
+    return f"CREATE VIEW behavior.customers AS\n{select};"
 
 
 def events_view(cursor: duckdb.DuckDBPyConnection, sources: Sequence[EventSource]) -> str:
@@ -288,6 +318,8 @@ def _source(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, dict
         sql = f"{reader}({literal(str(path.resolve()))})"
     else:
         sql = relation if "." in relation or relation.startswith('"') else f"main.{identifier(relation)}"
+        if sql.replace('"', "").lower().startswith("behavior."):
+            raise DataError(f"{relation} is what map writes: name the table or file that it should read.")
     try:
         described = cursor.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
     except duckdb.Error as error:

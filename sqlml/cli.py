@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
-import json
+import os
+import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import duckdb
@@ -42,6 +44,9 @@ DEMO_QUERIES = (
 )
 
 
+SCORES = "Scores written by sqlml"
+
+
 class Format(StrEnum):
     """How `query` writes a result."""
 
@@ -56,16 +61,22 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
+    signal.signal(signal.SIGINT, _interrupted)
     try:
         app()
-    except KeyboardInterrupt:
-        sys.exit(_say("Interrupted; nothing was written.", 130))
-    except (SqlmlError, OSError) as error:
-        sys.exit(_say(f"Error: {error}", 1))
-    except duckdb.Error as error:
-        if "KeyboardInterrupt" in str(error):
-            sys.exit(_say("Interrupted; nothing was written.", 130))
+    except BrokenPipeError:  # `sqlml query … | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.exit(_say(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), 1))
+    except (SqlmlError, duckdb.Error) as error:
         sys.exit(_say(f"Error: {_locked(str(error))}", 1))
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Leave at once: an exception could be swallowed inside a callback, and a killed transaction leaves no trace."""
+    show_cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""
+    _tell(f"{show_cursor}Interrupted; the statement that ran has written nothing.")
+    os._exit(130)
 
 
 @app.callback(invoke_without_command=True)
@@ -140,21 +151,23 @@ def map_command(
         views = [behavior.events_view(con.native, sources)] if sources else []
         if customers:
             views.append(behavior.entity_view(con.native, behavior.CUSTOMERS, "customer_id", customers, customer_key))
+        elif sources:
+            views.append(behavior.ids_view(con.native))
         if items:
             views.append(behavior.entity_view(con.native, behavior.ITEMS, "item_id", items, item_key))
-    script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(views)
+    script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(filter(None, views))
     print(script)
     if dry_run:
         return
     with sqlml.connect(db) as con:
-        con.execute(f"BEGIN; {script} COMMIT").fetchall()
-    _tell("Written. Next: sqlml check, then sqlml train churn --horizon 90d")
+        behavior.write(con.native, script)
+    _tell(f"Written. Next: sqlml check --db {db}, then sqlml train churn --db {db} --horizon 90d")
 
 
 @app.command()
 def check(db: Database) -> None:
     """Report every breach of the behaviour contract, with counts and the SQL that shows the rows."""
-    with _open(db) as con:
+    with _open(db, read_only=True) as con:
         relations = behavior.read(con.native)
         known = behavior.facts(con.native)
         print(f"{known.n_events:,} events of {known.n_customers:,} customers, "
@@ -201,7 +214,7 @@ def _with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
     ]  # fmt: skip
     for field in options.fields().values():
         kinds = {"int": int, "float": float}
-        kind: Any = kinds.get(str(field.type), list[str] if field.metadata["kind"] == options.NAMES else str)
+        kind: Any = kinds.get(str(field.type), list[str] if field.metadata.get("kind") == options.NAMES else str)
         shown = "" if field.default in (None, ()) else f" Default: {field.default}."
         flag = typer.Option(
             f"--{field.name.replace('_', '-')}", help=field.metadata["help"] + shown, show_default=False
@@ -223,33 +236,39 @@ app.command("train")(_with_option_flags(train))
 def query(
     db: Database,
     sql: Annotated[str, typer.Argument(help="SQL, or - to read it from standard input.")],
-    format: Annotated[Format, typer.Option(help="How to write the result.")] = Format.table,
+    format: Annotated[
+        Format | None, typer.Option(help="How to write the result. Default: by the ending of --output, else a table.")
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Run SQL, with model functions, and show the result of the last statement."""
     if format is Format.parquet and output is None:
         raise typer.BadParameter("--format parquet needs --output FILE")
+    form = format or _format_of(output)
     script = sys.stdin.read() if sql == "-" else sql
-    with _open(db) as con:
+    with _open(db, read_only=_only_reads(script)) as con:
         relation = con.sql(script)
         if relation is None:
             return
-        if format is Format.table:
+        if form is Format.table:
             shown = _table(relation)
             print(shown) if output is None else output.write_text(f"{shown}\n", encoding="utf-8")
         else:
-            _export(con, relation, format, output)
+            _export(con, relation, form, output)
 
 
 @app.command()
 def score(
     db: Database,
     model: Annotated[str, typer.Argument(help="Name of the model.")],
-    to: Annotated[str, typer.Option(help="A table (replaced), or a .parquet, .csv or .json file.")],
+    to: Annotated[
+        str, typer.Option(help="A table (replaced where sqlml wrote it before), or a .parquet, .csv or .json file.")
+    ],
     as_of: Annotated[str | None, typer.Option(help="Score at this moment. Default: the newest event.")] = None,
 ) -> None:
     """Score every customer into a table or file, for a BI tool to read."""
-    with _open(db) as con:
+    to_file = Path(to).suffix.lower() in (".parquet", ".csv", ".json")
+    with _open(db, read_only=to_file) as con:
         version = con.catalog().version(model)
         function = con.catalog().main_function(version.version_id)
         moment = f"{literal(as_of)}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
@@ -257,10 +276,10 @@ def score(
         ids = queries.text(f"functions/all_ids{'_with_customers' if has_customers else ''}")
         call = f"{identifier(function)}(customer_id{f', {moment}' if as_of else ''})"
         select = f"SELECT customer_id, {moment} AS as_of, {call} AS {identifier(function)} FROM ({ids})"
-        if Path(to).suffix.lower() in (".parquet", ".csv", ".json"):
+        if to_file:
             rows = con.execute(f"COPY ({select}) TO {literal(to)}").fetchall()[0][0]
         else:
-            rows = con.execute(f"CREATE OR REPLACE TABLE {_table_name(to)} AS {select}").fetchall()[0][0]
+            rows = _write_scores(con, to, select)
         _tell(f"Scored {rows:,} customers with {model} version {version.version} into {to}.")
 
 
@@ -279,8 +298,27 @@ def drop(
 ) -> None:
     """Remove a model, its versions and its functions."""
     with _open(db) as con:
+        is_there = name in con.catalog().models()
         con.execute(f"DROP MODEL {'IF EXISTS ' if if_exists else ''}{identifier(name)}").fetchall()
-        _tell(f"Dropped {name}.")
+        _tell(f"Dropped {name}." if is_there else f"There was no model {name}.")
+
+
+def _format_of(output: Path | None) -> Format:
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    return Format(ending) if ending in Format.__members__ else Format.table
+
+
+def _only_reads(script: str) -> bool:
+    """Whether a script can run on a file opened read-only, beside others that read it."""
+    from sqlml.statements import Foreign, ShowModels, parse  # noqa: PLC0415
+
+    kinds = duckdb.StatementType
+    return all(
+        all(found.type in (kinds.SELECT, kinds.EXPLAIN) for found in duckdb.extract_statements(statement.text))
+        if isinstance(statement, Foreign)
+        else isinstance(statement, ShowModels)
+        for statement in parse(script)
+    )
 
 
 @contextmanager
@@ -305,9 +343,11 @@ def _statement_of(file: Path, name: str) -> str:
     from sqlml.statements import CreateModel, parse  # noqa: PLC0415
 
     script = file.read_text(encoding="utf-8")
-    found = [s.name for s in parse(script) if isinstance(s, CreateModel)]
-    if found != [name]:
-        raise ModelError(f"{file} must hold one CREATE MODEL {name}; it holds {', '.join(found) or 'none'}.")
+    statements = parse(script)
+    found = [s.name for s in statements if isinstance(s, CreateModel)]
+    if len(statements) != 1 or found != [name]:
+        raise ModelError(f"{file} must hold one statement, CREATE MODEL {name}; it holds {len(statements)}, "
+                         f"of them CREATE MODEL: {', '.join(found) or 'none'}.")  # fmt: skip
     return script
 
 
@@ -317,8 +357,20 @@ def _sql(value: object) -> str:
     return literal(value) if isinstance(value, str) else str(value)
 
 
-def _table_name(name: str) -> str:
-    return ".".join(identifier(part) for part in name.split("."))
+def _write_scores(con: Connection, name: str, select: str) -> int:
+    """Fill a table; only one that was written here before is replaced."""
+    schema, _, table = name.rpartition(".")
+    if schema.lower() in ("ml", "behavior"):
+        raise DataError(f"Schema {schema} is not for scores: name a table of another schema, e.g. --to {table}_today.")
+    query = "SELECT comment FROM duckdb_tables() WHERE table_name ILIKE ? AND schema_name ILIKE ?"
+    existing = con.execute(query, [table, schema or "main"]).fetchall()
+    if existing and existing[0][0] != SCORES:
+        raise DataError(f"There is a table {name} that sqlml did not write: drop it, or name another.")
+    target = f"{identifier(schema or 'main')}.{identifier(table)}"
+    con.execute("BEGIN").fetchall()
+    rows = con.execute(f"CREATE OR REPLACE TABLE {target} AS {select}").fetchall()[0][0]
+    con.execute(f"COMMENT ON TABLE {target} IS {literal(SCORES)}; COMMIT").fetchall()
+    return int(rows)
 
 
 def _show_record(con: Connection, statement: str) -> None:
@@ -348,23 +400,22 @@ def _table(relation: duckdb.DuckDBPyRelation) -> str:
 
 
 def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None) -> None:
-    result = relation.to_arrow_table()
-    if output is not None:
-        con.register("sqlml_result", result)
-        array = ", ARRAY true" if form is Format.json else ""
-        con.execute(f"COPY sqlml_result TO {literal(str(output))} (FORMAT {form.value}{array})").fetchall()
-    elif form is Format.csv:
-        con.register("sqlml_result", result)
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(result.column_names)
-        writer.writerows(con.execute("SELECT COLUMNS(*)::VARCHAR FROM sqlml_result").fetchall())
-    else:
-        print(json.dumps(result.to_pylist(), default=str, indent=1))
+    """Write a file; for standard output, by way of one."""
+    repeated = {name for name in relation.columns if relation.columns.count(name) > 1}
+    if repeated:
+        raise DataError(f"The result has the column {sorted(repeated)[0]} twice: name them apart with AS.")
+    options = {Format.csv: ", HEADER", Format.json: ", ARRAY true"}.get(form, "")
+    with tempfile.TemporaryDirectory() as folder:
+        path = output or Path(folder) / "result"
+        con.register("sqlml_result", relation.to_arrow_table())
+        con.execute(f"COPY sqlml_result TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
+        if output is None:
+            sys.stdout.write(path.read_text(encoding="utf-8"))
 
 
 def _locked(message: str) -> str:
     if "lock" in message.lower() and "conflicting" in message.lower():
-        return f"{message}\nAnother process has the file open for writing. Close it, or open both read-only."
+        return f"{message}\nAnother process has the file open for writing: close it there. Reading alone can be shared."
     return message
 
 

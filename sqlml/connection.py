@@ -95,6 +95,7 @@ class Connection:
     ) -> None:
         self._native, self._root, self._registry, self._parent = native, root, registry, parent
         self._release = weakref.finalize(self, release)
+        native.execute("SET SESSION python_scan_all_frames = true").fetchall()  # the caller's variables lie above ours
 
     def execute(self, query: object, parameters: object = None) -> Connection:
         """Run a script; the result of its last statement can be fetched."""
@@ -232,7 +233,8 @@ def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
     try:
         value, shown, kind = cursor.execute(query).fetchall()[0]
     except duckdb.Error as error:
-        raise OptionError(f"Option {key} = {text} is not a constant that DuckDB can read: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise OptionError(f"Option {key} = {text} is not a constant that DuckDB can read: {reason}") from error
     return shown if kind in ("INTERVAL", "DATE") or kind.startswith("TIMESTAMP") else value
 
 

@@ -154,7 +154,7 @@ def _number_expressions(
                 repeated = f" ({seen[key.lower()]})" if seen[key.lower()] > 1 else ""  # DuckDB's names fold case
                 yield f"{name}[{key}]{repeated}", f"{column}[{queries.literal(key)}]::FLOAT"
         elif not _is_category(kind):
-            yield name, f"{column}::FLOAT"
+            yield name, f"TRY_CAST({column} AS FLOAT)"
 
 
 def _is_category(kind: str) -> bool:

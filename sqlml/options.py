@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +14,9 @@ from sqlml.errors import OptionError, did_you_mean
 INTERVAL, TIMESTAMP, NAMES = "interval", "timestamp", "names"
 
 
-def option(default: Any, help_text: str, kind: str | None = None, minimum: float | None = None) -> Any:  # noqa: ANN401
-    """A dataclass field with the help text that `--help` and the docs show."""
-    return field(default=default, metadata={"help": help_text, "kind": kind, "minimum": minimum})
+def option(default: Any, help_text: str, **checks: object) -> Any:  # noqa: ANN401
+    """A dataclass field with the help text that `--help` and the docs show; checks: kind, minimum, maximum."""
+    return field(default=default, metadata={"help": help_text, **checks})
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,16 @@ class ModelOptions:
     members: int = option(8, "Members of the parameter-efficient ensemble.", minimum=1)
     width: int = option(32, "Units of the hidden layers.", minimum=1)
     bins: int = option(16, "Bins of the piecewise-linear encoding of a number.", minimum=2)
-    dropout: float = option(0.2, "Share of hidden units dropped while training.", minimum=0)
-    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", minimum=1e-6)
+    dropout: float = option(0.2, "Share of hidden units dropped while training.", minimum=0, maximum=0.9)
+    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", minimum=1e-6, maximum=1)
     weight_decay: float = option(0.1, "Weight decay of AdamW.", minimum=0)
     batch_size: int = option(1024, "Rows in a mini-batch.", minimum=1)
     epochs: int = option(60, "At most so many passes over the training rows.", minimum=1)
     patience: int = option(4, "Stop after so many passes without improvement.", minimum=1)
     folds: int = option(3, "Folds of customers for early stopping and calibration.", minimum=2)
-    seed: int = option(0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0)
+    seed: int = option(
+        0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
+    )
 
     def to_json(self) -> str:
         """The record as it is stored with the version."""
@@ -76,20 +79,23 @@ def make(values: Mapping[str, object]) -> ModelOptions:
 
 
 def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN401
-    kind, type_name = spec.metadata["kind"], str(spec.type).removesuffix(" | None")
+    kind, type_name = spec.metadata.get("kind"), str(spec.type).removesuffix(" | None")
     if value is None:
         return None if "None" in str(spec.type) else spec.default
     if kind == NAMES:
         return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else (str(value),)
     if kind == INTERVAL and not _has_unit(value):
-        raise OptionError(f"Option {spec.name} = {value}: a length of time needs its unit, e.g. '{value} days'.")
+        raise OptionError(
+            f"Option {spec.name} = {value}: a length of time needs its unit: '90 days', '13 weeks', '3 months'."
+        )
     if type_name == "str":
         return str(value)
     return _number(spec, type_name, value)
 
 
 def _has_unit(value: object) -> bool:
-    return any(c.isalpha() or c == ":" for c in str(value))
+    """DuckDB reads a bare M as minutes; whoever writes 3M means months."""
+    return any(c.isalpha() or c == ":" for c in str(value)) and not str(value).strip().endswith(("M", "m"))
 
 
 def _number(spec: dataclasses.Field[Any], type_name: str, value: object) -> float | int:
@@ -97,9 +103,13 @@ def _number(spec: dataclasses.Field[Any], type_name: str, value: object) -> floa
         number = float(str(value))
     except ValueError:
         raise OptionError(f"Option {spec.name} = {value!r} must be a number. {spec.metadata['help']}") from None
-    minimum = spec.metadata["minimum"]
+    if not math.isfinite(number):
+        raise OptionError(f"Option {spec.name} = {value!r} must be a finite number.")
+    minimum, maximum = spec.metadata.get("minimum"), spec.metadata.get("maximum")
     if type_name == "int" and number != int(number):
         raise OptionError(f"Option {spec.name} = {value!r} must be a whole number.")
     if minimum is not None and number < minimum:
         raise OptionError(f"Option {spec.name} = {value!r} must be at least {minimum}.")
+    if maximum is not None and number > maximum:
+        raise OptionError(f"Option {spec.name} = {value!r} must be at most {maximum}.")
     return int(number) if type_name == "int" else number

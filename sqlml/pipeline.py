@@ -254,6 +254,8 @@ def _times(cursor: duckdb.DuckDBPyConnection, chosen: ModelOptions, known: Facts
         as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
     if as_of > known.now:
         raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
+    if known.first_event == known.newest_event:
+        raise DataError(f"All events lie at one moment ({known.first_event}): nothing can be learnt from them.")
     if as_of <= known.first_event:
         raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
     horizon = _interval(cursor, "horizon", chosen.horizon, as_of)
@@ -276,7 +278,8 @@ def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *paramete
     try:
         return cursor.execute(query, list(parameters)).fetchall()[0][0]
     except duckdb.Error as error:
-        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {reason}") from error
 
 
 def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:

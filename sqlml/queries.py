@@ -101,13 +101,16 @@ def window_days(column: str) -> int:
 
 def features_at(behavior: Behavior, attributes: Sequence[str], select: str) -> str:
     """`select` over all feature columns of everyone at the moment `__sqlml_t` (a macro parameter)."""
-    history = text("binding/history_as_of", as_of=f"{MOMENT}::TIMESTAMP", known=known(behavior, f"{MOMENT}::TIMESTAMP"))
+    moment = f"{MOMENT}::TIMESTAMP"
+    pieces = {"as_of": moment, "known": known(behavior, moment), "amount": _sane_amount(behavior)}
+    history = text("binding/history_as_of", **pieces)
     return _compose(behavior, attributes, [("history", history)], select)
 
 
 def features_of(behavior: Behavior, attributes: Sequence[str], asked: str, select: str) -> str:
     """`select` over all feature columns of the pairs (customer_id, as_of) that the query `asked` gives."""
-    history = text("binding/history_spine", known=known(behavior, "a.as_of", "e."))
+    pieces = {"known": known(behavior, "a.as_of", "e."), "amount": _sane_amount(behavior, "e.")}
+    history = text("binding/history_spine", **pieces)
     return _compose(behavior, attributes, [("asked", asked), ("history", history)], select)
 
 
@@ -120,6 +123,12 @@ def labels_of(behavior: Behavior, label: str, asked: str) -> str:
 def known(behavior: Behavior, moment: str, prefix: str = "") -> str:
     """Rows with a `known_at` are known from then on; without one, from `event_time` on."""
     return f"AND coalesce({prefix}known_at, {prefix}event_time) <= {moment}" if behavior.has("known_at") else ""
+
+
+def _sane_amount(behavior: Behavior, prefix: str = "") -> str:
+    """An amount that is NaN, infinite or absurd counts as not known: one of them must not spoil every sum."""
+    amount = f"{prefix}amount"
+    return f", CASE WHEN abs({amount}) <= 1e15 THEN {amount} END AS amount" if behavior.has("amount") else ""
 
 
 def _compose(behavior: Behavior, attributes: Sequence[str], head: list[tuple[str, str]], select: str) -> str:

@@ -105,7 +105,7 @@ def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calend
     customers, positive, negative = cursor.execute(query).fetchall()[0]
     until = f"at the cut-off{'s' if len(calendar.cutoffs) > 1 else ''} {', '.join(f'{c:%Y-%m-%d}' for c in calendar.cutoffs)}"  # noqa: E501
     if customers < LEAST_CUSTOMERS:
-        raise DataError(f"Only {customers:,} customers can be learnt from {until}; {LEAST_CUSTOMERS} are the least.")
+        raise DataError(f"Customers that can be learnt from {until}: {customers:,}; {LEAST_CUSTOMERS} are the least.")
     if min(positive, negative) < LEAST_OF_EACH:
         raise DataError(
             f"Of {positive + negative:,} examples {until} the label is TRUE in {positive:,} and FALSE in {negative:,}: "

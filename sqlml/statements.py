@@ -182,7 +182,10 @@ class _Parser:
         text = self._tokens[self._at].text
         self._at += 1
         quoted = text.startswith('"')
-        return text[1:-1].replace('""', '"') if quoted else text.lower()
+        name = text[1:-1].replace('""', '"') if quoted else text.lower()
+        if not name:
+            raise self._error(f"expected {what}, not an empty one", form, self._at - 1)
+        return name
 
     def _take(self, *words: str) -> bool:
         for offset, word in enumerate(words):

@@ -1,11 +1,13 @@
 """`map`, `check` and the contract, through the command line as a user meets them."""
 
+import re
+
 import duckdb
 import pytest
 from typer.testing import CliRunner
 
 import sqlml
-from sqlml import behavior
+from sqlml import behavior, queries
 from sqlml.cli import app
 
 runner = CliRunner()
@@ -109,6 +111,41 @@ def test_dry_run_writes_nothing(db):
 def test_map_says_what_exists(db, arguments, message):
     result = runner.invoke(app, ["map", "--db", str(db), *arguments])
     assert message in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--events", "orders", "--time", "qty"], "cannot be written and read"),
+        (["--events", "orders", "--where", "sku > 3"], "cannot be written and read"),
+        (["--events", "orders", "--where", "qty >"], "cannot be written and read"),
+        (["--events", "orders", "--amount", "sku"], "cannot be written and read|must be a number"),
+        (["--events", "behavior.events"], "what map writes"),
+    ],
+)
+def test_a_mapping_that_cannot_be_read_leaves_the_old_one(db, arguments, message):
+    run("map", "--db", str(db), "--events", "orders")
+    result = runner.invoke(app, ["map", "--db", str(db), *arguments])
+    assert re.search(message, str(result.exception))
+    assert "50 events of 7 customers" in run("check", "--db", str(db)).output
+
+
+def test_map_writes_the_customers_of_the_events(db):
+    run("map", "--db", str(db), "--events", "orders")
+    with sqlml.connect(db) as con:
+        assert con.execute("SELECT count(*) FROM behavior.customers").fetchall() == [(7,)]
+
+
+def test_an_absurd_amount_spoils_nothing(con):
+    con.execute("""CREATE SCHEMA behavior; CREATE TABLE behavior.events AS
+        SELECT i % 9 AS customer_id, TIMESTAMP '2025-01-01' + to_hours(i::INT) AS event_time,
+               CASE i WHEN 7 THEN 1e308 WHEN 8 THEN 'nan'::DOUBLE WHEN 9 THEN '-inf'::DOUBLE ELSE 1 END AS amount
+        FROM range(90) t(i)""").fetchall()
+    sql = queries.features_of(behavior.read(con.native), (), "SELECT 7 AS customer_id, TIMESTAMP '2026-01-01' AS as_of",
+                              "SELECT amount_total, amount_max")  # fmt: skip
+    assert con.execute(sql).fetchall() == [(9.0, 1.0)]
+    findings = behavior.check(con.native, behavior.read(con.native), ("warning",))
+    assert [f.count for f in findings if "beyond 1e15" in f.text] == [3]
 
 
 def test_check_reports_breaches_with_counts_and_sql(db):

@@ -2,14 +2,18 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from sqlml import options, queries
+import sqlml
+from sqlml import demo, options, queries
 from sqlml.cli import app
 from sqlml.tasks import METHODS, TASKS
 
@@ -75,6 +79,81 @@ def test_exit_codes_and_one_clear_line(tmp_path):
     assert sqlml_command("query", "--db", "x", "--format", "yaml", "SELECT 1").returncode == 2
 
 
+def test_scores_replace_nothing_but_scores(shop, tmp_path):
+    path = tmp_path / "keep.duckdb"
+    shop.execute(f"ATTACH '{path}' AS keep").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO keep").fetchall()
+    shop.execute("CREATE TABLE keep.important AS SELECT 1 AS x").fetchall()
+    shop.execute("DETACH keep").fetchall()
+    for to, message in (
+        ("ml.versions", "not for scores"),
+        ("behavior.events", "not for scores"),
+        ("important", "did not write"),
+    ):
+        done = sqlml_command("score", "churn", "--db", str(path), "--to", to)
+        assert (done.returncode, message in done.stderr) == (1, True), done.stderr
+    for _ in range(2):
+        assert sqlml_command("score", "churn", "--db", str(path), "--to", "churn_today").returncode == 0
+
+
+def test_reading_can_be_shared(shop, tmp_path):
+    path = tmp_path / "shared.duckdb"
+    shop.execute(f"ATTACH '{path}' AS shared").fetchall()
+    shop.execute("COPY FROM DATABASE shop TO shared").fetchall()
+    shop.execute("DETACH shared").fetchall()
+    with duckdb.connect(str(path), read_only=True):
+        for command in (
+            ["query", "SELECT churn_score(7)"],
+            ["models"],
+            ["check"],
+            ["score", "churn", "--to", str(tmp_path / "s.csv")],
+        ):
+            done = sqlml_command(*command, "--db", str(path))
+            assert done.returncode == 0, done.stderr
+
+
+def test_a_file_with_more_than_the_model_is_refused_before_anything_runs(shop, tmp_path):
+    path, file = tmp_path / "two.duckdb", tmp_path / "two.sql"
+    duckdb.connect(str(path)).close()
+    file.write_text("CREATE TABLE t AS SELECT 1; CREATE MODEL q OPTIONS (horizon = '30 days')")
+    done = sqlml_command("train", "q", "--db", str(path), "--sql", str(file))
+    assert (done.returncode, "must hold one statement" in done.stderr) == (1, True)
+    with duckdb.connect(str(path)) as con:
+        assert con.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals")
+@pytest.mark.parametrize("delay", [0.8, 1.4, 2.5, 5.0])
+def test_ctrl_c_ends_a_training_at_once(tmp_path, delay):
+    path = tmp_path / "interrupted.duckdb"
+    with sqlml.connect(path) as con:
+        demo.write_shop(con.native, customers=2000, days=500)
+    code = "from sqlml.cli import main; main()"
+    train = [
+        sys.executable,
+        "-c",
+        code,
+        "train",
+        "churn",
+        "--db",
+        str(path),
+        "--horizon",
+        "60d",
+        "--epochs",
+        "500",
+        "--patience",
+        "500",
+    ]
+    with subprocess.Popen(train, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode in (130, -signal.SIGINT)  # the latter while Python itself still starts
+    assert "Traceback" not in errors or process.returncode == -signal.SIGINT
+    with sqlml.connect(path) as con:
+        assert con.execute("SHOW MODELS").fetchall() == []
+
+
 def test_query_formats_and_score(shop, tmp_path):
     path = tmp_path / "cli.duckdb"
     shop.execute(f"ATTACH '{path}' AS cli").fetchall()
@@ -87,8 +166,11 @@ def test_query_formats_and_score(shop, tmp_path):
         "1,x",
     ]
     assert json.loads(sqlml_command("query", *db, "SELECT 1 AS a", "--format", "json").stdout) == [{"a": 1}]
+    assert "column a twice" in sqlml_command("query", *db, "SELECT 1 AS a, 2 AS a", "--format", "json").stderr
+    numbers = "SELECT 'nan'::FLOAT AS a, 5::HUGEINT AS b, NULL AS c"
+    assert json.loads(sqlml_command("query", *db, numbers, "--format", "json").stdout)[0]["b"] == 5
     out = tmp_path / "out.parquet"
-    assert sqlml_command("query", *db, "SELECT 1 AS a", "--format", "parquet", "--output", str(out)).returncode == 0
+    assert sqlml_command("query", *db, "SELECT 1 AS a", "--output", str(out)).returncode == 0
     assert shop.execute(f"SELECT a FROM '{out}'").fetchall() == [(1,)]
     assert sqlml_command("score", "churn", *db, "--to", "churn_today").returncode == 0
     scored = sqlml_command(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 import sqlml
@@ -182,6 +183,12 @@ def test_drop_of_an_unknown_model_names_the_known_ones(shop):
     with pytest.raises(ModelError, match=r"Models: churn\. Did you mean churn\?"):
         shop.execute("DROP MODEL chrun")
     shop.execute("DROP MODEL IF EXISTS chrun").fetchall()
+
+
+def test_variables_of_the_caller_are_tables(shop):
+    asked = pa.table({"customer_id": [7, 8]})
+    assert len(shop.execute("SELECT churn_score(customer_id) FROM asked").fetchall()) == len(asked)
+    assert len(shop.sql("SELECT churn_score(customer_id) FROM asked").fetchall()) == 2
 
 
 def test_show_models(shop, con):
