@@ -408,7 +408,10 @@ def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, ou
     with tempfile.TemporaryDirectory() as folder:
         path = output or Path(folder) / "result"
         con.register("sqlml_result", relation.to_arrow_table())
-        con.execute(f"COPY sqlml_result TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
+        finite = [f"CASE WHEN isfinite({c}) THEN {c} END AS {c}" if form is Format.json and kind in ("FLOAT", "DOUBLE") else c
+                  for c, kind in zip(map(identifier, relation.columns), map(str, relation.types), strict=True)]  # fmt: skip
+        select = f"SELECT {', '.join(finite)} FROM sqlml_result"
+        con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
         if output is None:
             sys.stdout.write(path.read_text(encoding="utf-8"))
 

@@ -168,7 +168,9 @@ def test_query_formats_and_score(shop, tmp_path):
     assert json.loads(sqlml_command("query", *db, "SELECT 1 AS a", "--format", "json").stdout) == [{"a": 1}]
     assert "column a twice" in sqlml_command("query", *db, "SELECT 1 AS a, 2 AS a", "--format", "json").stderr
     numbers = "SELECT 'nan'::FLOAT AS a, 5::HUGEINT AS b, NULL AS c"
-    assert json.loads(sqlml_command("query", *db, numbers, "--format", "json").stdout)[0]["b"] == 5
+    assert json.loads(sqlml_command("query", *db, numbers, "--format", "json").stdout) == [
+        {"a": None, "b": 5, "c": None}
+    ]
     out = tmp_path / "out.parquet"
     assert sqlml_command("query", *db, "SELECT 1 AS a", "--output", str(out)).returncode == 0
     assert shop.execute(f"SELECT a FROM '{out}'").fetchall() == [(1,)]
