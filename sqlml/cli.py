@@ -377,6 +377,8 @@ def _show_record(con: Connection, statement: str) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    if not sys.stderr.isatty():
+        _tell("Training; this takes a minute or more. On a terminal a bar shows how far it is.")
     rows = con.execute(statement).fetchall()
     table = Table(show_header=False, box=None, pad_edge=False)
     previous = ""
@@ -408,12 +410,19 @@ def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, ou
     with tempfile.TemporaryDirectory() as folder:
         path = output or Path(folder) / "result"
         con.register("sqlml_result", relation.to_arrow_table())
-        finite = [f"CASE WHEN isfinite({c}) THEN {c} END AS {c}" if form is Format.json and kind in ("FLOAT", "DOUBLE") else c
-                  for c, kind in zip(map(identifier, relation.columns), map(str, relation.types), strict=True)]  # fmt: skip
+        columns = zip(map(identifier, relation.columns), map(str, relation.types), strict=True)
+        finite = [
+            _finite(name) if form is Format.json and kind in ("FLOAT", "DOUBLE") else name for name, kind in columns
+        ]
         select = f"SELECT {', '.join(finite)} FROM sqlml_result"
         con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
         if output is None:
             sys.stdout.write(path.read_text(encoding="utf-8"))
+
+
+def _finite(column: str) -> str:
+    """JSON knows no NaN and no infinity."""
+    return f"CASE WHEN isfinite({column}) THEN {column} END AS {column}"
 
 
 def _locked(message: str) -> str:

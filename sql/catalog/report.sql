@@ -16,7 +16,7 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 3, row_number() OVER (ORDER BY purpose = 'train', as_of DESC), 'cut-off', strftime(as_of, '%Y-%m-%d %H:%M'),
            format('{}: {:,} customers, base rate {:.3f}', purpose, n_rows, base_rate) FROM ml.cutoffs WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, auc_value DESC NULLS LAST), 'metric',
-           format('{}, {} customers', method, population),
+           format('{}{}, {} customers', method, CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END, population),
            coalesce(format('AUC {:.3f} [{:.3f}, {:.3f}]', auc_value, auc_low, auc_high), 'AUC -')
                || format(', log-loss {:.4f}, ECE {:.3f}', log_loss_value, ece_value)
                || coalesce(format(', top-decile lift {:.2f}', top_decile_lift_value), '')
