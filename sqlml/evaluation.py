@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import duckdb
-import jax
 import numpy as np
-import optax
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import queries
-from sqlml.features import Arrays
+from sqlml import losses, queries
+from sqlml.encoding import Arrays
 from sqlml.methods.base import Method, State
-from sqlml.methods.logistic import Point, minimise
+from sqlml.methods.logistic import Objective, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict
-from sqlml.transforms import Calibration, Encoder
+from sqlml.transforms import Calibration, Encoder, Target
 
 Vector = NDArray[np.float32]
 BOOTSTRAP_ROWS = 3_000_000
@@ -35,14 +34,9 @@ class Fitted:
     out_of_fold: Vector
 
     def scores(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
-        """Calibrated probabilities (n,)."""
-        logits = predict(method.forward(self.encoder, options), self.state.weights, inputs)
-        return np.asarray(probability(logits, self.calibration))
-
-
-def probability(logits: jax.Array | Vector, calibration: Calibration) -> jax.Array:
-    """Logits → calibrated probabilities, both of shape (n,)."""
-    return jax.nn.sigmoid(calibration.slope * logits + calibration.offset) ** calibration.power
+        """Calibrated answers, (n,) or (n, size)."""
+        outputs = predict(method.forward(self.encoder, options), self.state.weights, inputs)
+        return np.asarray(losses.answers(outputs, self.encoder.target, self.calibration))
 
 
 def cross_fit(
@@ -52,7 +46,7 @@ def cross_fit(
     options: ModelOptions,
     stage: Stage,
 ) -> Fitted:
-    """Fit on all rows for as long as the folds of customers advise; calibrate on out-of-fold logits.
+    """Fit on all rows for as long as the folds of customers advise; calibrate on out-of-fold outputs.
 
     Args:
         method: What to fit.
@@ -61,33 +55,38 @@ def cross_fit(
         options: Epochs, seed and so on.
         stage: Name of a part of the training → what to call after its epochs.
     """
-    logits, epochs = np.zeros(len(data.labels), np.float32), []
+    outputs, epochs = np.zeros((len(data.labels), encoder.target.size), np.float32), []
     for fold in np.unique(data.folds):
         held_out = data.folds == fold
         train, stop = data.where(~held_out), data.where(held_out)
         if train.labels.min() == train.labels.max():
             continue  # too few of one kind to learn from
         state = method.fit(train, encoder, options, stop, stage(f"fold {fold + 1} of {options.folds}"))
-        logits[held_out] = predict(method.forward(encoder, options), state.weights, stop.inputs)
+        outputs[held_out] = predict(method.forward(encoder, options), state.weights, stop.inputs)
         epochs.append(state.epochs)
     advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs or [1])))))
     final = method.fit(data, encoder, advised, None, stage("all rows"))
-    calibration = calibrate(logits, data.labels)
-    return Fitted(final, encoder, calibration, np.asarray(probability(logits, calibration)))
+    calibration = calibrate(outputs, data.labels, encoder.target)
+    return Fitted(final, encoder, calibration, np.asarray(losses.answers(outputs, encoder.target, calibration)))
 
 
-def calibrate(logits: Vector, labels: Vector) -> Calibration:
-    """Platt scaling with his smoothed targets, so that a small or one-sided sample cannot give certainty."""
-    positives, negatives = labels.sum(), (1 - labels).sum()
-    targets = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2)).astype(np.float32)
+def calibrate(outputs: Vector, labels: Vector, target: Target) -> Calibration:
+    """Slope and offsets that minimise the target's loss; for a binary label that is Platt scaling.
 
-    start = {"slope": np.ones((), np.float32), "offset": np.zeros((), np.float32)}
-    weights, _ = minimise(_platt, start, logits, targets)
-    return Calibration(float(weights["slope"]), float(weights["offset"]))
+    With his smoothed targets, so that a small or one-sided sample cannot give certainty.
+    """
+    if target.kind == "binary":
+        positives, negatives = labels.sum(), (1 - labels).sum()
+        labels = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2)).astype(np.float32)
+    start = {"slope": np.ones((), np.float32), "offset": np.zeros(target.size, np.float32)}
+    weights, _ = minimise(_calibrated_loss(target), start, outputs, labels)
+    return Calibration(float(weights["slope"]), tuple(np.asarray(weights["offset"]).tolist()))
 
 
-def _platt(weights: Point, logits: jax.Array, targets: jax.Array) -> jax.Array:
-    return optax.sigmoid_binary_cross_entropy(weights["slope"] * logits + weights["offset"], targets).mean()
+@lru_cache
+def _calibrated_loss(target: Target) -> Objective:
+    loss = losses.of(target)
+    return lambda weights, outputs, labels: loss(weights["slope"] * outputs + weights["offset"], labels).mean()
 
 
 def weibull_power(survival: Vector, half_rate: float, ratio: float) -> float:

@@ -15,11 +15,10 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from sqlml import behavior, catalog, cutoffs, options, queries, registry, rehearsal
+from sqlml import behavior, catalog, cutoffs, losses, options, queries, registry, rehearsal
 from sqlml.behavior import Facts
 from sqlml.catalog import Catalog, NewVersion, Version
 from sqlml.errors import DataError, ModelError, OptionError
-from sqlml.evaluation import probability
 from sqlml.features import Source
 from sqlml.methods.base import part
 from sqlml.options import ModelOptions
@@ -128,10 +127,14 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version) -> Forward
         CatalogError: The weights are missing or damaged.
     """
     weights = Catalog(cursor, version.database).weights(version.version_id)
-    calibration = Calibration(**{name: value.item() for name, value in part(weights, CALIBRATION).items()})
+    stored = part(weights, CALIBRATION)
+    offset = tuple(stored["offset"].tolist())
+    calibration = Calibration(stored["slope"].item(), offset, stored["power"].item())
     forward = METHODS[version.method].forward(version.encoder, version.options)
     on_device = jax.device_put(weights)
-    compiled = jax.jit(lambda weights, inputs: probability(forward(weights, inputs.T), calibration))
+    compiled = jax.jit(
+        lambda weights, inputs: losses.answers(forward(weights, inputs.T), version.encoder.target, calibration)
+    )
 
     def scores(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(compiled(on_device, inputs))

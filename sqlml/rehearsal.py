@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from sqlml import evaluation, features, queries
 from sqlml.cutoffs import Calendar, days
+from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
 from sqlml.evaluation import Fitted, HeldOut, Vector
-from sqlml.features import Arrays, Dropped, Source
+from sqlml.features import Source
 from sqlml.options import ModelOptions
 from sqlml.tasks import METHODS, Task
 from sqlml.training import Stage

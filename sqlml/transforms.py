@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,14 +18,39 @@ Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Column:
-    """One input of a model, as fitted on the training cut-offs.
+class Target:
+    """What a label is and what outputs mean.
 
-    `expression` is SQL over the raw feature columns. A number has `edges` (ascending, at least two, quantiles of the
-    training rows) and the `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1.
+    Attributes:
+        kind: `binary`: one logit. `classes`: a logit a class. `value`: a standardised number. `amount`: the logarithm
+            of the mean of a non-negative number, in units of `scale`.
+        levels: The classes in the order of their codes, as text; of a binary label the last is the positive one.
+        center: Mean of a `value`.
+        scale: Standard deviation of a `value`, mean of an `amount`.
+    """
+
+    kind: str = "binary"
+    levels: tuple[str, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def size(self) -> int:
+        """Outputs a row."""
+        return len(self.levels) if self.kind == "classes" else 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One input of a model, as fitted on the training rows.
+
+    `source` is the column of the data that it was made from, `expression` SQL over the raw columns. A number has
+    `edges` (ascending, at least two, quantiles of the training rows) and the `mean` and `deviation` of its signed
+    logarithm; a category has `levels`, coded from 1.
     """
 
     name: str
+    source: str
     expression: str
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
@@ -56,9 +81,10 @@ class Layout(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoder:
-    """The fitted columns, in the order of the batch."""
+    """The fitted columns, in the order of the batch, and the label."""
 
     columns: tuple[Column, ...]
+    target: Target = field(default_factory=Target)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,29 +115,31 @@ class Encoder:
 
     def only(self, names: tuple[str, ...]) -> Encoder:
         """The encoder of a few columns."""
-        return Encoder(tuple(c for c in self.columns if c.name in names))
+        return Encoder(tuple(c for c in self.columns if c.name in names), self.target)
 
     def to_json(self) -> str:
         """The stored form."""
-        return json.dumps([dataclasses.asdict(c) for c in self.columns])
+        return json.dumps(dataclasses.asdict(self))
 
     @staticmethod
     def from_json(text: str) -> Encoder:
         """Read the stored form."""
-        columns: list[dict[str, Any]] = json.loads(text)
+        record: dict[str, Any] = json.loads(text)
+        columns, target = record["columns"], record["target"]
         for column in columns:
             column |= {"edges": tuple(column["edges"]), "levels": tuple(column["levels"])}
-        return Encoder(tuple(Column(**column) for column in columns))
+        target["levels"] = tuple(target["levels"])
+        return Encoder(tuple(Column(**column) for column in columns), Target(**target))
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Logit → probability: Platt scaling (Platt 1999), and a power where the label window was shorter than the horizon.
+    """Outputs → answers: `slope` times outputs plus an `offset` an output, and a power where a window was too short.
 
-    The probability of no event in the horizon is that of none in the window to the power of `power`:
-    the cumulative hazard grows as time to the power of a Weibull shape.
+    For a binary label it is Platt scaling (Platt 1999). The probability of no event in the horizon is that of none in
+    the window to the power of `power`: the cumulative hazard grows as time to the power of a Weibull shape.
     """
 
     slope: float = 1.0
-    offset: float = 0.0
+    offset: tuple[float, ...] = (0.0,)
     power: float = 1.0

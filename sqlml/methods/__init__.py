@@ -1,1 +1,1 @@
-"""Ways to learn, one a file, one interface: `fit(data, …) → State`, `forward(…) → (weights, inputs) → logits`."""
+"""Ways to learn, one a file, one interface: `fit(data, …) → State`, `forward(…) → (weights, inputs) → outputs`."""

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from sqlml.features import Arrays
+from sqlml.encoding import Arrays
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 from sqlml.transforms import Encoder
@@ -42,7 +42,7 @@ def part(weights: Weights, prefix: str) -> Weights:
 
 
 class Method(Protocol):
-    """One way to learn a probability from encoded columns."""
+    """One way to learn a target from encoded columns."""
 
     def fit(
         self,
@@ -56,5 +56,5 @@ class Method(Protocol):
         ...
 
     def forward(self, encoder: Encoder, options: ModelOptions) -> Forward:
-        """(weights, inputs (n, columns)) → logits (n,): pure, compiled by the caller, the same object every time."""
+        """(weights, inputs (n, columns)) → outputs (n, size): pure, compiled by the caller, always the same object."""
         ...

@@ -1,4 +1,7 @@
-"""Logistic regression with an L2 penalty on standardised signed logarithms, one-hot categories, missing indicators."""
+"""A generalised linear model, logistic for classes, with an L2 penalty.
+
+Its design: standardised signed logarithms, one-hot categories, missing indicators.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,18 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from sqlml.features import Arrays
+from sqlml import losses
+from sqlml.encoding import Arrays
 from sqlml.methods.base import Forward, State, silent
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
-from sqlml.transforms import Encoder
+from sqlml.transforms import Encoder, Target
 
 STEPS = 100
 LARGEST = 1e30
 PADDING = 4096
 """Rows are padded to a multiple of this: folds of nearly one size share one compilation."""
-Array = jax.Array | NDArray[np.float32]
+Array = jax.Array | NDArray[np.float32] | NDArray[np.bool_]
 Point = Mapping[str, Array]
 Objective = Callable[..., jax.Array]
 PENALTY = 1.0
@@ -31,13 +35,15 @@ PENALTY = 1.0
 def fit(
     data: Arrays, encoder: Encoder, options: ModelOptions, stop: Arrays | None = None, watch: Watch = silent
 ) -> State:
-    """Minimise the penalised log-loss by L-BFGS; `stop` is not needed."""
+    """Minimise the penalised loss by L-BFGS; `stop` is not needed."""
     extra = -len(data.labels) % PADDING
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
-    labels = np.pad(data.labels, (0, extra), constant_values=-1)
+    labels = np.pad(data.labels, (0, extra))
+    is_row = np.arange(len(labels)) < len(data.labels)
     design = _compiled_design(inputs, encoder)
-    start = {"slope": np.zeros(design.shape[1], np.float32), "intercept": np.zeros((), np.float32)}
-    weights, loss = minimise(_objective, start, design, labels)
+    size = encoder.target.size
+    start = {"slope": np.zeros((design.shape[1], size), np.float32), "intercept": np.zeros(size, np.float32)}
+    weights, loss = minimise(_objective(encoder.target), start, design, labels, is_row)
     watch(1, 1, loss)
     return State({name: np.asarray(value) for name, value in weights.items()}, 1, ((loss, loss),))
 
@@ -74,12 +80,17 @@ def _with_data(objective: Objective, data: tuple[Array, ...], weights: Point) ->
     return objective(weights, *data)
 
 
-def _objective(weights: Point, design: jax.Array, labels: jax.Array) -> jax.Array:
-    """Penalised log-loss; padding rows have the label -1."""
-    count = (labels >= 0).sum()
-    losses = optax.sigmoid_binary_cross_entropy(design @ weights["slope"] + weights["intercept"], labels)
-    penalty = 0.5 * PENALTY * (weights["slope"] ** 2).sum()
-    return (jnp.where(labels >= 0, losses, 0.0).sum() + penalty) / count
+@lru_cache
+def _objective(target: Target) -> Objective:
+    """Penalised mean loss over the rows that are not padding."""
+    loss = losses.of(target)
+
+    def objective(weights: Point, design: jax.Array, labels: jax.Array, is_row: jax.Array) -> jax.Array:
+        each = loss(design @ weights["slope"] + weights["intercept"], labels)
+        penalty = 0.5 * PENALTY * (weights["slope"] ** 2).sum()
+        return (jnp.where(is_row, each, 0.0).sum() + penalty) / is_row.sum()
+
+    return objective
 
 
 @partial(jax.jit, static_argnames="encoder")

@@ -12,17 +12,17 @@ from functools import lru_cache, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from sqlml import training
-from sqlml.features import Arrays
+from sqlml import losses, training
+from sqlml.encoding import Arrays
+from sqlml.losses import Loss
 from sqlml.methods import logistic
 from sqlml.methods.base import Forward, State, Weights, part, silent
 from sqlml.models.ensemble import Ensemble, locate
 from sqlml.options import ModelOptions
 from sqlml.training import Settings, Watch
-from sqlml.transforms import Encoder
+from sqlml.transforms import Encoder, Target
 
 
 def fit(
@@ -39,7 +39,7 @@ def fit(
     )
     trained = training.train(
         _module(encoder, options),
-        _member_loss,
+        _member_loss(encoder.target),
         data.inputs,
         data.labels,
         _prepare(encoder),
@@ -56,24 +56,28 @@ def fit(
 
 @lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
-    """The logit of the members' mean probability, halfway to that of logistic regression."""
+    """The outputs of the members' mean answer, halfway to those of the linear model."""
     module, prepare, linear = _module(encoder, options), _prepare(encoder), logistic.forward(encoder, options)
 
-    def logits(weights: Weights, inputs: jax.Array) -> jax.Array:
+    def outputs(weights: Weights, inputs: jax.Array) -> jax.Array:
         params = {"params": unflatten_dict(dict(part(weights, "net")), sep=".")}
-        mean = jax.nn.sigmoid(jnp.asarray(module.apply(params, *prepare(inputs)))).mean(1)
-        bent = jax.scipy.special.logit(jnp.clip(mean, 1e-6, 1 - 1e-6))
+        members = jnp.asarray(module.apply(params, *prepare(inputs)))
+        bent = losses.mean_of_members(members, encoder.target)
         return (bent + linear(part(weights, "linear"), inputs)) / 2
 
-    return logits
+    return outputs
 
 
 def _module(encoder: Encoder, options: ModelOptions) -> Ensemble:
-    return Ensemble(len(encoder.columns), encoder.rows, options.members, options.width, options.dropout)
+    size = encoder.target.size
+    return Ensemble(len(encoder.columns), encoder.rows, options.members, options.width, size, options.dropout)
 
 
-def _member_loss(members: jax.Array, labels: jax.Array) -> jax.Array:
-    return optax.sigmoid_binary_cross_entropy(members, labels[:, None]).mean(1)
+@lru_cache
+def _member_loss(target: Target) -> Loss:
+    """The mean of the members' own losses, shape (n,)."""
+    loss = losses.of(target)
+    return lambda members, labels: loss(members, labels[:, None]).mean(1)
 
 
 @lru_cache

@@ -3,10 +3,12 @@
 Sources: BatchEnsemble (Wen, Tran & Ba 2020, arXiv 2002.06715), TabM (Gorishniy et al. 2024, arXiv 2410.24210),
 piecewise-linear encoding (Gorishniy et al. 2022, arXiv 2203.05556). Unlike TabM the first layer is shared by all
 members and the members differ from the second on, so that the encoding and the first layer together are one lookup
-with interpolation in a table of (columns, rows, width + 1).
+with interpolation in a table of (columns, rows, width + size).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -36,29 +38,30 @@ def _pick(edges: Matrix, row: jax.Array | NDArray[np.int32]) -> jax.Array:
 
 
 class Ensemble(nn.Module):
-    """Logits of each member, shape (n, members), from rows and fractions of shape (n, columns)."""
+    """Outputs of each member, shape (n, members, size), from rows and fractions of shape (n, columns)."""
 
     columns: int
     rows: int
     members: int
     width: int
+    size: int
     dropout: float
 
     @nn.compact
     def __call__(self, row: jax.Array, fraction: jax.Array, steps: jax.Array, training: bool = False) -> jax.Array:
         """`steps` (columns, rows) is 1 where a table row adds to the row before (numbers), 0 where it stands alone."""
-        shape = (self.columns, self.rows, self.width + 1)
-        increments = self.param("table", _table_init, shape)
+        shape = (self.columns, self.rows, self.width + self.size)
+        increments = self.param("table", _table_init(self.size), shape)
         added = jnp.cumsum(increments * steps[..., None], axis=1)
         table = jnp.where(steps[..., None] > 0, added, increments)
-        first = _lookup(table, row, fraction) + self.param("bias", nn.initializers.zeros, (self.width + 1,))
-        hidden, additive = first[:, :-1], first[:, -1:]
+        first = _lookup(table, row, fraction) + self.param("bias", nn.initializers.zeros, shape[2:])
+        hidden, additive = first[:, : self.width], first[:, self.width :]
         hidden = self._members(hidden[:, None, :], "0", training)
         hidden = nn.Dense(self.width, use_bias=False, name="shared")(hidden)
         hidden = self._members(hidden, "1", training)
-        head = self.param("head", nn.initializers.normal(self.width**-0.5), (self.members, self.width))
-        offset = self.param("offset", nn.initializers.zeros, (self.members,))
-        return jnp.einsum("nkh,kh->nk", hidden, head) + offset[None] + additive
+        head = self.param("head", nn.initializers.normal(self.width**-0.5), (self.members, self.width, self.size))
+        offset = self.param("offset", nn.initializers.zeros, (self.members, self.size))
+        return jnp.einsum("nkh,kho->nko", hidden, head) + offset[None] + additive[:, None]
 
     def _members(self, hidden: jax.Array, name: str, training: bool) -> jax.Array:
         """Scale, shift and bend, each member in its own way."""
@@ -68,9 +71,14 @@ class Ensemble(nn.Module):
         return nn.Dropout(self.dropout, broadcast_dims=(1,), deterministic=not training)(bent)
 
 
-def _table_init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    table = jax.random.normal(key, shape) * shape[0] ** -0.5 * 0.5
-    return table.at[..., -1].set(0.0)
+def _table_init(size: int) -> Callable[[jax.Array, tuple[int, ...]], jax.Array]:
+    """Random for the hidden units, zero for the additive part."""
+
+    def init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        table = jax.random.normal(key, shape) * shape[0] ** -0.5 * 0.5
+        return table.at[..., -size:].set(0.0)
+
+    return init
 
 
 def _sign_init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -1,0 +1,121 @@
+"""Input expressions over a table of examples → fitted encoder → arrays. Everything is fitted in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from sqlml import queries
+from sqlml.errors import DataError
+from sqlml.queries import identifier
+from sqlml.transforms import Column, Encoder, Target
+
+LEAST_ROWS = 10
+"""A category or a map key seen in fewer rows than this shares the code "other"."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A raw input: an SQL expression over the examples, a number or a category, and the column it was made from."""
+
+    name: str
+    source: str
+    expression: str
+    is_category: bool = False
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A column that was not used, and why."""
+
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Examples in memory: inputs (n, columns) with NaN for missing, labels (n,), folds (n,)."""
+
+    inputs: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    folds: NDArray[np.int64]
+
+    def where(self, rows: NDArray[np.bool_]) -> Arrays:
+        """Some of the rows."""
+        return Arrays(self.inputs[rows], self.labels[rows], self.folds[rows])
+
+
+def is_category(kind: str) -> bool:
+    """Whether values of a DuckDB type are levels and not amounts."""
+    return kind in ("VARCHAR", "UUID") or kind.startswith("ENUM(")
+
+
+def fit(
+    cursor: duckdb.DuckDBPyConnection, table: str, inputs: Sequence[Input], bins: int, most_levels: int, target: Target
+) -> tuple[Encoder, list[Dropped]]:
+    """Fit bin edges and vocabularies on the rows of `table`; list what was dropped and why.
+
+    Raises:
+        DataError: No column is left to learn from.
+    """
+    dropped: list[Dropped] = []
+    columns = [
+        *_fit_numbers(cursor, table, [i for i in inputs if not i.is_category], bins, dropped),
+        *_fit_categories(cursor, table, [i for i in inputs if i.is_category], most_levels, dropped),
+    ]
+    if not columns:
+        raise DataError("No column is left to learn from: every one is constant.")
+    return Encoder(tuple(columns), target), dropped
+
+
+def _fit_numbers(
+    cursor: duckdb.DuckDBPyConnection, table: str, inputs: Sequence[Input], bins: int, dropped: list[Dropped]
+) -> Iterator[Column]:
+    if not inputs:
+        return
+    finite = (f"CASE WHEN isfinite({i.expression}) THEN {i.expression} END AS {identifier(i.name)}" for i in inputs)
+    fractions = [i / bins for i in range(bins + 1)]
+    query = queries.text("encoder/numbers", numbers=f"(SELECT {', '.join(finite)} FROM {table})")
+    rows = int(cursor.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+    found = dict(cursor.execute(query, {"fractions": fractions}).fetchall())
+    for raw in inputs:
+        stats = found[raw.name]
+        low, high = stats["lowest"], stats["highest"]
+        if low is None or (low == high and stats["known"] == rows):
+            dropped.append(Dropped(raw.name, "constant"))
+            continue
+        edges = tuple(np.unique(np.array([low, *stats["edges"], high], np.float32)).tolist())
+        edges = edges if len(edges) > 1 else (low, low + 1)
+        spread = stats["deviation"] or 1.0
+        yield Column(raw.name, raw.source, raw.expression, edges, mean=stats["mean"], deviation=spread)
+
+
+def _fit_categories(
+    cursor: duckdb.DuckDBPyConnection, table: str, inputs: Sequence[Input], most: int, dropped: list[Dropped]
+) -> Iterator[Column]:
+    for raw in inputs:
+        query = queries.text("encoder/levels", table=table, column=raw.expression)
+        found = cursor.execute(query, {"least": LEAST_ROWS, "most": most}).fetchall()
+        levels = tuple(level for (level,) in found)
+        if not levels:
+            dropped.append(Dropped(raw.name, f"no value occurs {LEAST_ROWS} times"))
+            continue
+        listed = ", ".join(map(queries.literal, levels))
+        code = f"coalesce(list_position([{listed}], {raw.expression}::VARCHAR), 0)"
+        expression = f"(CASE WHEN {raw.expression} IS NOT NULL THEN {code} END)::FLOAT"
+        yield Column(raw.name, raw.source, expression, levels=levels)
+
+
+def read_arrays(
+    cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder, label: str, fold: str, order: str
+) -> Arrays:
+    """All rows of `table`, in the order named, as arrays."""
+    columns = ", ".join(f"{c.expression} AS {identifier(c.name)}" for c in encoder.columns)
+    query = f"SELECT ({label})::FLOAT, {fold}, {columns} FROM {table} ORDER BY {order}"
+    read = cursor.sql(query).to_arrow_table()
+    labels, folds, *inputs = (column.to_numpy(zero_copy_only=False) for column in read.columns)
+    return Arrays(np.stack(inputs, 1).astype(np.float32), labels.astype(np.float32), folds)

@@ -1,0 +1,64 @@
+"""What each kind of target means to JAX: its loss, an ensemble's mean answer, the way from outputs to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from numpy.typing import NDArray
+
+from sqlml.transforms import Calibration, Target
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+LARGEST_LOG = 30.0
+
+
+@lru_cache
+def of(target: Target) -> Loss:
+    """(outputs (..., size), labels (...)) → losses (...); the same object for equal targets.
+
+    An amount has the Tweedie deviance of power 1.5 (Jørgensen 1987): for labels that are zero or positive and skewed.
+    """
+
+    def binary(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        return optax.sigmoid_binary_cross_entropy(outputs[..., 0], labels)
+
+    def classes(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        labels = jnp.broadcast_to(labels, outputs.shape[:-1])
+        return optax.softmax_cross_entropy_with_integer_labels(outputs, labels.astype(jnp.int32))
+
+    def value(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        return 0.5 * (outputs[..., 0] - (labels - target.center) / target.scale) ** 2
+
+    def amount(outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        half = jnp.clip(outputs[..., 0], -LARGEST_LOG, LARGEST_LOG) / 2
+        return 2 * labels / target.scale * jnp.exp(-half) + 2 * jnp.exp(half)
+
+    return {"binary": binary, "classes": classes, "value": value, "amount": amount}[target.kind]
+
+
+def mean_of_members(outputs: jax.Array, target: Target) -> jax.Array:
+    """Outputs of the mean answer: (n, members, size) → (n, size)."""
+    if target.kind == "binary":
+        return jax.scipy.special.logit(jnp.clip(jax.nn.sigmoid(outputs).mean(1), 1e-6, 1 - 1e-6))
+    if target.kind == "classes":
+        return jnp.log(jnp.clip(jax.nn.softmax(outputs).mean(1), 1e-6))
+    if target.kind == "amount":
+        return jax.scipy.special.logsumexp(outputs, 1) - jnp.log(outputs.shape[1])
+    return outputs.mean(1)
+
+
+def answers(outputs: jax.Array | NDArray[np.float32], target: Target, calibration: Calibration) -> jax.Array:
+    """Outputs (n, size) → probabilities of the positive class (n,), of each class (n, size), or numbers (n,)."""
+    link = calibration.slope * jnp.asarray(outputs) + jnp.asarray(calibration.offset)
+    if target.kind == "binary":
+        return jax.nn.sigmoid(link[:, 0]) ** calibration.power
+    if target.kind == "classes":
+        return jax.nn.softmax(link)
+    if target.kind == "amount":
+        return target.scale * jnp.exp(jnp.clip(link[:, 0], -LARGEST_LOG, LARGEST_LOG))
+    return target.center + target.scale * link[:, 0]
