@@ -20,11 +20,22 @@ from safetensors.numpy import load, save
 from sqlml import queries
 from sqlml.errors import CatalogError, ModelError, did_you_mean
 from sqlml.options import ModelOptions
+from sqlml.options import from_json as read_options
 from sqlml.queries import identifier, literal
 from sqlml.transforms import Encoder
 
 SCHEMA_VERSION = 1
-OF_VERSION = ("weights", "functions", "metrics", "cutoffs", "features", "warnings", "predictions", "training_log")
+OF_VERSION = (
+    "weights",
+    "importance",
+    "functions",
+    "metrics",
+    "cutoffs",
+    "features",
+    "warnings",
+    "predictions",
+    "training_log",
+)
 OF_MODEL = ("promotions", "models", "versions")
 TABLES = {*OF_VERSION, *OF_MODEL}
 
@@ -50,24 +61,26 @@ class NewVersion:
 
     model: str
     task: str
-    trained_until: datetime
-    horizon: timedelta
-    label_window: timedelta
-    lookback: timedelta
     tested: str
     options: ModelOptions
-    key_type: str
     encoder: Encoder
-    feature_sql: str
+    input_sql: str
     packages: Mapping[str, str]
     fingerprint: Mapping[str, object]
     seconds: float
     weights: Mapping[str, NDArray[np.float32]]
-    cutoffs: Sequence[tuple[str, datetime, int, float]]
     features: Sequence[tuple[str, bool, str]]
     warnings: Sequence[str]
     training_log: Sequence[tuple[float, float]]
     functions: Sequence[tuple[str, str, bool]]
+    cutoffs: Sequence[tuple[str, datetime, int, float]] = ()
+    importance: Sequence[tuple[str, float, float]] = ()
+    key_type: str | None = None
+    trained_until: datetime | None = None
+    horizon: timedelta | None = None
+    label_window: timedelta | None = None
+    lookback: timedelta | None = None
+    query: str | None = None
     version_id: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @cached_property
@@ -177,7 +190,8 @@ class Catalog:
 
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
-        query = f"SELECT function_name FROM {self._table('functions')} WHERE version_id = ? AND NOT is_table LIMIT 1"
+        functions = self._table("functions")
+        query = f"SELECT function_name FROM {functions} WHERE version_id = ? AND NOT is_table ORDER BY rowid LIMIT 1"
         return str(self._rows(query, [version_id])[0][0])
 
     def weights(self, version_id: str) -> dict[str, NDArray[np.float32]]:
@@ -197,20 +211,22 @@ class Catalog:
         version = new.as_version(self.next_number(new.model), self._database)
         now = datetime.now(UTC).replace(tzinfo=None)
         self._run(
-            "INSERT INTO ml.versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO ml.versions VALUES ({', '.join('?' * 20)})",
             [new.version_id, new.model, version.version, new.task, new.options.method, now, new.trained_until,
-             new.horizon, new.label_window, new.lookback, new.tested, new.options.to_json(), new.key_type,
-             new.encoder.to_json(), new.feature_sql, json.dumps(dict(new.packages)),
+             new.horizon, new.label_window, new.lookback, new.tested, new.options.to_json(), new.key_type, new.query,
+             new.encoder.to_json(), new.input_sql, json.dumps(dict(new.packages)),
              json.dumps(dict(new.fingerprint), default=str), new.options.seed, new.seconds],
         )  # fmt: skip
         self._run("INSERT INTO ml.weights VALUES (?, ?)", [new.version_id, new.blob])
         self._many("cutoffs", new.version_id, new.cutoffs)
         self._many("features", new.version_id, new.features)
+        self._many("importance", new.version_id, new.importance)
         self._many("warnings", new.version_id, [(w,) for w in new.warnings])
         self._many("training_log", new.version_id, [(i, *pair) for i, pair in enumerate(new.training_log, 1)])
         self._many("functions", new.version_id, [(k, "main", n, t) for k, n, t in new.functions])
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
-        self._run(queries.text("catalog/predictions"), [new.version_id, new.tested, new.options.method])
+        score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"
+        self._run(queries.text("catalog/predictions", score=score), [new.version_id, new.tested, new.options.method])
         self._run("INSERT OR REPLACE INTO ml.models VALUES (?, ?, ?)", [new.model, new.version_id, now])
         self._run("INSERT INTO ml.promotions VALUES (?, ?, ?)", [new.model, new.version_id, now])
         return version
@@ -223,8 +239,10 @@ class Catalog:
             self._run(f"DROP MACRO {'TABLE ' if is_table else ''}IF EXISTS main.{identifier(name)}")
         versions = [str(v) for (v,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model])]
         for version_id in versions:
-            for name in feature_macros(version_id):
+            for name in internal_macros(version_id).values():
                 self._run(f"DROP MACRO TABLE IF EXISTS ml.{name}")
+                self._run(f"DROP MACRO IF EXISTS ml.{name}")
+        self._run(f"DROP MACRO IF EXISTS ml.{identifier(predict_macro(model))}")
         for table in OF_VERSION:
             ids = f"SELECT version_id FROM ml.versions WHERE model = {literal(model)}"
             self._run(f"DELETE FROM ml.{table} WHERE version_id IN ({ids})")
@@ -240,7 +258,7 @@ class Catalog:
     def _version(self, *row: object) -> Version:
         version_id, model, number, task, method, options, encoder, kinds = row
         return Version(
-            str(version_id), str(model), int(str(number)), str(task), str(method), ModelOptions.from_json(str(options)),
+            str(version_id), str(model), int(str(number)), str(task), str(method), read_options(str(options)),
             Encoder.from_json(str(encoder)), tuple(kinds), self._database,  # type: ignore[arg-type]
         )  # fmt: skip
 
@@ -259,6 +277,17 @@ class Catalog:
         return self._cursor.execute(query, parameters).fetchall()
 
 
-def feature_macros(version_id: str) -> tuple[str, str]:
-    """Names, in schema ml, of a version's feature macros: at a moment, and of a relation."""
-    return f"features_{version_id}", f"features_{version_id}_of"
+def internal_macros(version_id: str) -> dict[str, str]:
+    """Names, in schema ml, of what a version's public macros rest on: features by moment or relation, inputs."""
+    names = {
+        "features": "features_{}",
+        "features_of": "features_{}_of",
+        "inputs": "inputs_{}",
+        "residuals": "residuals_{}",
+    }
+    return {what: name.format(version_id) for what, name in names.items()}
+
+
+def predict_macro(model: str) -> str:
+    """Name, in schema ml, of what `ml.predict` calls for a model."""
+    return f"{model}__predict"

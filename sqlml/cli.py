@@ -23,6 +23,7 @@ from sqlml import behavior, demo, options, queries
 from sqlml.behavior import EventSource
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
+from sqlml.options import BehaviorOptions
 from sqlml.queries import identifier, literal
 
 app = typer.Typer(
@@ -202,7 +203,7 @@ def train(db: Path, name: str, sql: Path | None, replace: bool, **given: object)
 
 
 def _with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Give `command` a flag for every field of `ModelOptions`: name, type and help come from there."""
+    """Give `command` a flag for every field of `BehaviorOptions`: name, type and help come from there."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter("db", keyword, annotation=Database),
@@ -212,7 +213,7 @@ def _with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter("replace", keyword, default=False, annotation=Annotated[
             bool, typer.Option("--replace", help="Add a version where the model exists.")]),
     ]  # fmt: skip
-    for field in options.fields().values():
+    for field in options.fields(BehaviorOptions).values():
         kinds = {"int": int, "float": float}
         kind: Any = kinds.get(str(field.type), list[str] if field.metadata.get("kind") == options.NAMES else str)
         shown = "" if field.default in (None, ()) else f" Default: {field.default}."

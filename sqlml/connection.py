@@ -106,7 +106,7 @@ class Connection:
             if isinstance(statement, Foreign):
                 self._native.execute(statement.text, parameters)
             else:
-                self._native.execute(*self._run(statement))
+                self._native.execute(*self._run(statement, parameters))
         return self
 
     def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
@@ -118,8 +118,8 @@ class Connection:
             if isinstance(statement, Foreign):
                 relation = self._native.sql(statement.text, **options)
             else:
-                text, parameters = self._run(statement)
-                relation = self._native.sql(text, params=parameters)
+                text, values = self._run(statement, options.get("params"))
+                relation = self._native.sql(text, params=values)
         return relation
 
     query = sql
@@ -165,7 +165,7 @@ class Connection:
             raise AttributeError(name)
         return getattr(self._native, name)
 
-    def _run(self, statement: Statement) -> tuple[str, list[object]]:
+    def _run(self, statement: Statement, parameters: object) -> tuple[str, list[object]]:
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
         database = self._database()
         match statement:
@@ -173,11 +173,16 @@ class Connection:
                 with self._root.cursor() as cursor:
                     is_empty = not Catalog(cursor, database).schema_version
                 return queries.text("catalog/show_models_empty" if is_empty else "catalog/show_models"), []
-            case CreateModel(name, options, is_replace):
+            case CreateModel(name, options, is_replace, query):
                 self._refuse_in_transaction("CREATE MODEL")
                 with self._workplace(database) as place:
                     values = {key: _constant(place.cursor, key, text) for key, text in options.items()}
-                    version = _pipeline().create_model(place, name, values, is_replace=is_replace)
+                    if query is None:
+                        version = _pipeline().create_behavior_model(place, name, values, is_replace=is_replace)
+                    else:
+                        rows = self._native.sql(query, params=parameters).to_arrow_table()
+                        create = _pipeline().create_query_model
+                        version = create(place, name, values, query, rows, is_replace=is_replace)
                 return queries.text("catalog/report"), [version.version_id]
             case DropModel(name, if_exists):
                 self._refuse_in_transaction("DROP MODEL")
@@ -208,8 +213,8 @@ def _pipeline() -> Any:  # noqa: ANN401
     return import_module("sqlml.pipeline")
 
 
-def _load(cursor: duckdb.DuckDBPyConnection, version: Version) -> Forward:
-    forward: Forward = _pipeline().load_forward(cursor, version)
+def _load(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward:
+    forward: Forward = _pipeline().load_forward(cursor, version, asked)
     return forward
 
 

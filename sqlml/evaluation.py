@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlml import losses, queries
 from sqlml.encoding import Arrays
 from sqlml.methods.base import Method, State
-from sqlml.methods.logistic import Objective, minimise
+from sqlml.methods.linear import Objective, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict
 from sqlml.transforms import Calibration, Encoder, Target
@@ -112,14 +112,105 @@ class HeldOut:
     scores: Sequence[tuple[str, Vector]]
 
 
-def compare(cursor: duckdb.DuckDBPyConnection, held_out: HeldOut, seed: int) -> None:
+METRICS = {"binary": "binary", "classes": "classes", "value": "number", "amount": "number"}
+"""The file of sql/metrics by the kind of target."""
+
+
+def compare(cursor: duckdb.DuckDBPyConnection, held_out: HeldOut, seed: int, target: Target) -> None:
     """Write the temporary tables `sqlml_heldout` and `sqlml_metrics`."""
-    parts = [held_out.keys.append_column("score", pa.array(s)).append_column("method", pa.repeat(m, len(s)))
+    parts = [held_out.keys.append_column("score", _column(s)).append_column("method", pa.repeat(m, len(s)))
              for m, s in held_out.scores]  # fmt: skip
     cursor.register("sqlml_arrow", pa.concat_tables(parts))
     cursor.execute("CREATE OR REPLACE TEMP TABLE sqlml_heldout AS FROM sqlml_arrow").fetchall()
     cursor.unregister("sqlml_arrow")
     draws = int(np.clip(BOOTSTRAP_ROWS // max(1, 2 * len(parts) * len(held_out.keys)), 20, 400))
-    query = queries.text("metrics/compare", binary=queries.text("metrics/binary"))
+    metrics = queries.text(f"metrics/{METRICS[target.kind]}", binary=queries.text("metrics/binary"))
+    query = queries.text("metrics/compare", metrics=metrics)
     query = f"CREATE OR REPLACE TEMP TABLE sqlml_metrics AS WITH heldout AS (FROM temp.sqlml_heldout) FROM ({query})"
     cursor.execute(query, {"draws": draws, "seed": seed}).fetchall()
+
+
+def _column(scores: Vector) -> pa.Array:
+    """Scores (n,) as numbers, (n, size) as lists."""
+    if scores.ndim == 1:
+        return pa.array(scores)
+    return pa.FixedSizeListArray.from_arrays(pa.array(scores.reshape(-1)), scores.shape[1]).cast(pa.list_(pa.float32()))
+
+
+COVERAGE = 0.9
+LEVELS, ROWS_OF_BIN, MOST_BINS = 201, 100, 10
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """What an interval of any coverage is read from, a grid of LEVELS quantiles from 0 to 1.
+
+    Of classes: quantiles of one less the probability of the true class (Sadinle, Lei & Wasserman 2019). Of numbers:
+    quantiles of label less answer, within bins of the answer (Mondrian conformal prediction, Vovk et al. 2005).
+    """
+
+    quantiles: NDArray[np.float64]
+    edges: tuple[float, ...] = ()
+
+
+def conformal(answers: Vector, labels: Vector, target: Target) -> Conformal:
+    """From answers (n,) or (n, size) to rows that the model was not trained on."""
+    grid = np.linspace(0, 1, LEVELS)
+    if target.levels:
+        errors = (1 - of_label(answers, labels, target)).astype(np.float64)
+        return Conformal(np.quantile(errors, grid, method="higher")[None])
+    bins = int(np.clip(len(labels) // ROWS_OF_BIN, 1, MOST_BINS))
+    edges = np.unique(np.quantile(answers, np.linspace(0, 1, bins + 1)[1:-1]))
+    place, residuals = np.searchsorted(edges, answers), (labels - answers).astype(np.float64)
+    rows = (residuals[place == i] for i in range(len(edges) + 1))
+    return Conformal(np.array([np.quantile(r if len(r) else residuals, grid) for r in rows]), tuple(edges.tolist()))
+
+
+def of_label(answers: Vector, labels: Vector, target: Target) -> Vector:
+    """The probability (n,) of the true class."""
+    if target.kind == "binary":
+        return np.where(labels > 0, answers, 1 - answers)
+    return answers[np.arange(len(labels)), labels.astype(int)]
+
+
+def add_coverage(
+    cursor: duckdb.DuckDBPyConnection, answers: Vector, labels: Vector, target: Target, method: str, seed: int
+) -> None:
+    """Add to `sqlml_metrics` how many held-out rows a 90 % interval covers, and how wide it is.
+
+    Each half of the rows is measured by an interval made of the other half.
+    """
+    is_first = np.random.default_rng(seed).permutation(len(labels)) % 2 == 0
+    found = [
+        _covered(conformal(answers[~half], labels[~half], target), answers[half], labels[half], target)
+        for half in (is_first, ~is_first)
+    ]
+    covered, width = (float(np.concatenate(values).mean()) for values in zip(*found, strict=True))
+    rows = [(method, "all", "coverage_90", covered, None, None), (method, "all", "width_90", width, None, None)]
+    cursor.executemany("INSERT INTO temp.sqlml_metrics VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _covered(
+    found: Conformal, answers: Vector, labels: Vector, target: Target
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each row: whether a 90 % interval covers it, and how wide that is (of classes: how many)."""
+    if target.levels:
+        most = found.quantiles[0, int(np.ceil(COVERAGE * (LEVELS - 1)))]
+        each = np.stack([1 - answers, answers], 1) if target.kind == "binary" else answers
+        return (1 - of_label(answers, labels, target) <= most).astype(float), (1 - each <= most).sum(1).astype(float)
+    place = np.searchsorted(found.edges, answers)
+    low, high = (found.quantiles[place, round(q * (LEVELS - 1))] for q in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+    return ((labels >= answers + low) & (labels <= answers + high)).astype(float), high - low
+
+
+def auc_alone(cursor: duckdb.DuckDBPyConnection, table: str, value: str, *, is_number: bool) -> float | None:
+    """How well one expression over `table`, which has a column `label`, tells the label: an AUC."""
+    query = queries.text(
+        "examples/single_column",
+        value=value,
+        table=table,
+        is_number=str(is_number),
+        binary=queries.text("metrics/binary"),
+    )
+    found: float | None = cursor.execute(query).fetchall()[0][0]
+    return found

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlml.errors import OptionError, did_you_mean
 
@@ -21,6 +21,30 @@ def option(default: Any, help_text: str, **checks: object) -> Any:  # noqa: ANN4
 
 @dataclass(frozen=True)
 class ModelOptions:
+    """How to learn: the options of every model."""
+
+    method: str = option("net", "How to learn: net or logistic (for numbers: linear).")
+    members: int = option(8, "Members of the parameter-efficient ensemble.", minimum=1)
+    width: int = option(32, "Units of the hidden layers.", minimum=1)
+    bins: int = option(16, "Bins of the piecewise-linear encoding of a number.", minimum=2)
+    dropout: float = option(0.2, "Share of hidden units dropped while training.", minimum=0, maximum=0.9)
+    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", minimum=1e-6, maximum=1)
+    weight_decay: float = option(0.1, "Weight decay of AdamW.", minimum=0)
+    batch_size: int = option(1024, "Rows in a mini-batch.", minimum=1)
+    epochs: int = option(60, "At most so many passes over the training rows.", minimum=1)
+    patience: int = option(4, "Stop after so many passes without improvement.", minimum=1)
+    folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
+    seed: int = option(
+        0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
+    )
+
+    def to_json(self) -> str:
+        """The record as it is stored with the version."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+
+@dataclass(frozen=True)
+class BehaviorOptions(ModelOptions):
     """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
 
     task: str = option("churn", "What to predict.")
@@ -39,43 +63,48 @@ class ModelOptions:
     )
     every: str | None = option(None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL)
     max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1)
-    method: str = option("net", "How to learn: net or logistic.")
-    members: int = option(8, "Members of the parameter-efficient ensemble.", minimum=1)
-    width: int = option(32, "Units of the hidden layers.", minimum=1)
-    bins: int = option(16, "Bins of the piecewise-linear encoding of a number.", minimum=2)
-    dropout: float = option(0.2, "Share of hidden units dropped while training.", minimum=0, maximum=0.9)
-    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", minimum=1e-6, maximum=1)
-    weight_decay: float = option(0.1, "Weight decay of AdamW.", minimum=0)
-    batch_size: int = option(1024, "Rows in a mini-batch.", minimum=1)
-    epochs: int = option(60, "At most so many passes over the training rows.", minimum=1)
-    patience: int = option(4, "Stop after so many passes without improvement.", minimum=1)
-    folds: int = option(3, "Folds of customers for early stopping and calibration.", minimum=2)
-    seed: int = option(
-        0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
-    )
-
-    def to_json(self) -> str:
-        """The record as it is stored with the version."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
-
-    @staticmethod
-    def from_json(text: str) -> ModelOptions:
-        """Read the stored record; options that this release does not know any more are left out."""
-        return make({name: value for name, value in json.loads(text).items() if name in fields()})
 
 
-def fields() -> dict[str, dataclasses.Field[Any]]:
-    """Name → field, in the order of declaration."""
-    return {f.name: f for f in dataclasses.fields(ModelOptions)}
+@dataclass(frozen=True)
+class QueryOptions(ModelOptions):
+    """Options of a query model: each row of the query is an example."""
+
+    task: str | None = option(None, "classification or regression. Default: what the type of the label says.")
+    label: str | None = option(None, "The column to predict. Required.")
+    key: str | None = option(None, "The column that names a row; it is not learnt from.")
+    positive: str | None = option(None, "The class whose probability is asked for. Default: the last of two in order.")
+    columns: tuple[str, ...] = option((), "The columns to learn from. Default: all.", kind=NAMES)
+    exclude: tuple[str, ...] = option((), "Columns not to learn from.", kind=NAMES)
+    split: str = option("auto", "How rows are held out: random, time, custom. auto: by what split_column is.")
+    split_column: str | None = option(None, "A time (the newest rows are held out) or a flag (TRUE: held out).")
+    test_fraction: float = option(0.2, "Share of the rows held out.", minimum=0.01, maximum=0.9)
+    threshold: float = option(0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1)
 
 
-def make(values: Mapping[str, object]) -> ModelOptions:
+Kind = TypeVar("Kind", bound=ModelOptions)
+
+
+def from_json(text: str) -> ModelOptions:
+    """Read a stored record; options that this release does not know any more are left out."""
+    record = json.loads(text)
+    kind: type[ModelOptions] = QueryOptions if "label" in record else BehaviorOptions
+    return make(kind, {name: value for name, value in record.items() if name in fields(kind)})
+
+
+def fields(kind: type[ModelOptions]) -> dict[str, dataclasses.Field[Any]]:
+    """Name → field, those of the kind first."""
+    found = {f.name: f for f in dataclasses.fields(kind)}
+    common = {f.name for f in dataclasses.fields(ModelOptions)}
+    return {name: found[name] for name in sorted(found, key=lambda name: name in common)}
+
+
+def make(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     """Check names and values; every mistake is an `OptionError` that shows what exists."""
-    known = fields()
+    known = fields(kind)
     for name in values:
         if name not in known:
             raise OptionError(f"There is no option '{name}'." + did_you_mean(name, known, "options"))
-    return ModelOptions(**{name: _convert(known[name], value) for name, value in values.items()})
+    return kind(**{name: _convert(known[name], value) for name, value in values.items()})
 
 
 def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN401

@@ -7,30 +7,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from importlib.metadata import version as package_version
 from typing import Protocol
 
 import duckdb
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import behavior, catalog, cutoffs, losses, options, queries, registry, rehearsal
+from sqlml import behavior, cutoffs, explanation, losses, macros, options, rehearsal, tabular
 from sqlml.behavior import Facts
 from sqlml.catalog import Catalog, NewVersion, Version
-from sqlml.errors import DataError, ModelError, OptionError
+from sqlml.encoding import Dropped
+from sqlml.errors import DataError, ModelError, OptionError, did_you_mean
 from sqlml.features import Source
-from sqlml.methods.base import part
-from sqlml.options import ModelOptions
-from sqlml.queries import Behavior, identifier
+from sqlml.methods.base import Forward as MethodForward
+from sqlml.methods.base import State, Weights, part
+from sqlml.options import BehaviorOptions, QueryOptions
+from sqlml.queries import Behavior
 from sqlml.registry import Registry
 from sqlml.rehearsal import Recipe, Run
-from sqlml.tasks import METHODS, Task, task_of
+from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, Task, require_method
 from sqlml.training import Stage
 from sqlml.transforms import Calibration, Encoder
 from sqlml.udf import Forward
 
-CALIBRATION = "calibration"
+CALIBRATION, BACKGROUND = "calibration", "background"
 PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
 
 
@@ -52,15 +57,15 @@ class Workplace:
     progress: Progress
 
 
-def create_model(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> Version:
+def create_behavior_model(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> Version:
     """Train a behaviour model, rehearse it, store and promote it, register its functions.
 
     Raises:
         SqlmlError: Anything that keeps the model from being made; nothing has then been written.
     """
     started = time.monotonic()
-    chosen = options.make(values)
-    task = task_of(chosen)
+    chosen = options.make(BehaviorOptions, values)
+    task = _behavior_task(chosen)
     store = Catalog(place.cursor, place.database)
     require_free(place.cursor, store, name, task, is_replace=is_replace)
     relations = behavior.read(place.cursor)
@@ -78,7 +83,7 @@ def create_model(place: Workplace, name: str, values: Mapping[str, object], *, i
     recipe = Recipe(task, source, chosen)
     with place.progress(f"Training {name}") as stage:
         trained, tested, tests = _train(place.cursor, recipe, calendar, known, every, stage)
-    warnings = _warnings(calendar, tested, chosen, as_of, known)
+    timeless = [Dropped(f"customer.{c}", "an attribute without time, not named in attributes") for c in left_out]
     new = NewVersion(
         model=name,
         task=task.name,
@@ -90,18 +95,60 @@ def create_model(place: Workplace, name: str, values: Mapping[str, object], *, i
         options=chosen,
         key_type=relations.events["customer_id"],
         encoder=trained.fitted.encoder,
-        feature_sql=_feature_sql(relations, attributes, trained.fitted.encoder)[0],
+        input_sql=macros.feature_sql(relations, attributes, trained.fitted.encoder)[0],
         packages={package: package_version(package) for package in PACKAGES},
         fingerprint={**vars(known)},
         seconds=time.monotonic() - started,
-        weights=_weights(trained),
+        weights=_weights(trained.fitted.state, trained.fitted.calibration),
         cutoffs=[(c.purpose, c.as_of, c.n_rows, c.base_rate) for c in (*tests, *trained.cutoffs)],
-        features=_feature_rows(trained, left_out),
-        warnings=warnings,
+        features=_features(trained.fitted.encoder, [*trained.dropped, *timeless]),
+        warnings=_warnings(calendar, tested, chosen, as_of, known),
         training_log=trained.fitted.state.log,
-        functions=[(k, f, t) for k in task.kinds for f, t in registry.kind(k).names(name)],
+        functions=task.named(name),
     )
-    return _publish(place, store, new, relations, attributes)
+    return _publish(place, store, new, macros.of_behavior(new, task, relations, attributes))
+
+
+def create_query_model(
+    place: Workplace, name: str, values: Mapping[str, object], query: str, rows: pa.Table, *, is_replace: bool
+) -> Version:
+    """Train a model on the rows of a query, test it on rows held out, store and promote it, register its functions.
+
+    Raises:
+        SqlmlError: Anything that keeps the model from being made; nothing has then been written.
+    """
+    started = time.monotonic()
+    chosen = options.make(QueryOptions, values)
+    store = Catalog(place.cursor, place.database)
+    types = tabular.load(place.cursor, rows)
+    target = tabular.target_of(place.cursor, types, chosen)
+    task = QUERY_TASKS[target.kind]
+    require_method(task, chosen.method)
+    require_free(place.cursor, store, name, task, is_replace=is_replace)
+    with place.progress(f"Training {name}") as stage:
+        learned = tabular.learn(place.cursor, types, target, chosen, stage)
+    weights = {**_weights(learned.state, learned.calibration), BACKGROUND: learned.background}
+    new = NewVersion(
+        model=name,
+        task=task.name,
+        tested=learned.tested,
+        options=chosen,
+        key_type=types.get(str(chosen.key)),
+        query=query,
+        encoder=learned.encoder,
+        input_sql=macros.fields(learned.encoder),
+        packages={package: package_version(package) for package in PACKAGES},
+        fingerprint={"rows": rows.num_rows, "rows_with_label": learned.n_rows},
+        seconds=time.monotonic() - started,
+        weights=weights,
+        features=_features(learned.encoder, learned.dropped),
+        importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
+        warnings=learned.warnings,
+        training_log=learned.log,
+        functions=task.named(name),
+    )
+    label_type = types[str(chosen.label)]
+    return _publish(place, store, new, macros.of_query(new, task, chosen, label_type, learned.conformal))
 
 
 def drop_model(place: Workplace, name: str, *, if_exists: bool) -> None:
@@ -120,26 +167,37 @@ def drop_model(place: Workplace, name: str, *, if_exists: bool) -> None:
         place.registry.remove(version_id)
 
 
-def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version) -> Forward:
-    """The compiled forward pass of a stored version: inputs (columns, rows) → probabilities (rows,).
+def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward:
+    """The compiled forward pass of a stored version: inputs (columns, rows) → answers, or the effects of its columns.
 
     Raises:
         CatalogError: The weights are missing or damaged.
     """
     weights = Catalog(cursor, version.database).weights(version.version_id)
     stored = part(weights, CALIBRATION)
-    offset = tuple(stored["offset"].tolist())
-    calibration = Calibration(stored["slope"].item(), offset, stored["power"].item())
-    forward = METHODS[version.method].forward(version.encoder, version.options)
+    calibration = Calibration(stored["slope"].item(), tuple(stored["offset"].tolist()), stored["power"].item())
+    background = weights.pop(BACKGROUND, np.zeros((0, 0), np.float32))
+    encoder = version.encoder
+    forward = METHODS[version.method].forward(encoder, version.options)
     on_device = jax.device_put(weights)
-    compiled = jax.jit(
-        lambda weights, inputs: losses.answers(forward(weights, inputs.T), version.encoder.target, calibration)
-    )
 
-    def scores(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(compiled(on_device, inputs))
+    def answers(weights: Weights, inputs: jax.Array) -> jax.Array:
+        return losses.answers(forward(weights, inputs.T), encoder.target, calibration)
 
-    return scores
+    def effects(weights: Weights, inputs: jax.Array) -> jax.Array:
+        output = partial(_main_output, forward, weights, calibration, inputs.T)
+        return explanation.effects(output, encoder, background)(inputs.T)
+
+    compiled = jax.jit(effects if asked == "effects" else answers)
+    return lambda inputs: np.asarray(compiled(on_device, inputs))
+
+
+def _main_output(
+    forward: MethodForward, weights: Weights, calibration: Calibration, rows: jax.Array, mixed: jax.Array
+) -> jax.Array:
+    """The calibrated output that an explanation is of: for several classes, that of the class predicted for `rows`."""
+    outputs, own = (calibration.slope * forward(weights, x) + jnp.asarray(calibration.offset) for x in (mixed, rows))
+    return jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
 
 
 def require_free(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, task: Task, *, is_replace: bool) -> None:
@@ -156,7 +214,7 @@ def require_free(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, t
             f"There is a model '{name}' already. CREATE OR REPLACE MODEL adds a version to it; DROP MODEL removes it."
         )
     owned = store.owned_functions(name)
-    wanted = [function for kind in task.kinds for function, _ in registry.kind(kind).names(name)]
+    wanted = [function for _, function, _ in task.named(name)]
     for function in wanted:
         query = "SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
         taken = cursor.execute(query, [function]).fetchall()
@@ -188,16 +246,14 @@ def _train(
     return run, tested, tests
 
 
-def _publish(
-    place: Workplace, store: Catalog, new: NewVersion, relations: Behavior, attributes: Sequence[str]
-) -> Version:
+def _publish(place: Workplace, store: Catalog, new: NewVersion, statements: Iterable[str]) -> Version:
     """Functions first, then catalogue and macros in one transaction; on failure neither is left."""
     version = new.as_version(0, place.database)
     place.registry.register(version)
     try:
         with store.transaction():
             version = store.insert(new)
-            for statement in _macros(new, relations, attributes):
+            for statement in statements:
                 place.cursor.execute(statement).fetchall()
     except BaseException:
         place.registry.remove(version.version_id)
@@ -205,53 +261,29 @@ def _publish(
     return version
 
 
-def _macros(new: NewVersion, relations: Behavior, attributes: Sequence[str]) -> Iterable[str]:
-    at_moment, of_relation = _feature_sql(relations, attributes, new.encoder)
-    features, features_of = catalog.feature_macros(new.version_id)
-    names = {"features": features, "features_of": features_of}
-    yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **names)
-    for kind in dict.fromkeys(k for k, _, _ in new.functions):
-        function, function_at = (identifier(name) for k, name, _ in new.functions if k == kind)
-        yield queries.text(
-            f"functions/{kind}",
-            function=function,
-            function_at=function_at,
-            udf=registry.udf_name(kind, new.version_id),
-            key_type=new.key_type,
-            parameter_type=_parameter_type(new.key_type),
-            **names,
-        )
+def _weights(state: State, calibration: Calibration) -> dict[str, NDArray[np.float32]]:
+    stored = {f"{CALIBRATION}.{name}": np.asarray(value, np.float32) for name, value in vars(calibration).items()}
+    return {**state.weights, **stored}
 
 
-def _feature_sql(relations: Behavior, attributes: Sequence[str], encoder: Encoder) -> tuple[str, str]:
-    """The composed feature queries of a version: everyone at a moment, and the pairs of a relation."""
-    fields = ",\n  ".join(f"{queries.literal(c.name)}: {c.expression}" for c in encoder.columns)
-    select = f"SELECT customer_id AS {queries.KEY}, as_of AS {queries.AS_OF}, {{\n  {fields}\n}} AS {queries.STRUCT}"
-    of_relation = queries.features_of(relations, attributes, queries.text("binding/asked"), select)
-    return queries.features_at(relations, attributes, select), of_relation
-
-
-def _parameter_type(key_type: str) -> str:
-    """Any integer is taken for an integer id: a literal or a range is BIGINT, whatever the column is."""
-    if key_type in ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"):
-        return "BIGINT"
-    return "HUGEINT" if key_type == "UBIGINT" else key_type
-
-
-def _weights(run: Run) -> dict[str, NDArray[np.float32]]:
-    calibration = {f"{CALIBRATION}.{name}": np.float32(value) for name, value in vars(run.fitted.calibration).items()}
-    return {**run.fitted.state.weights, **{name: np.asarray(value) for name, value in calibration.items()}}
-
-
-def _feature_rows(run: Run, left_out: Sequence[str]) -> list[tuple[str, bool, str]]:
+def _features(encoder: Encoder, dropped: Sequence[Dropped]) -> list[tuple[str, bool, str]]:
     used = [(c.name, True, f"{len(c.levels)} levels" if c.is_category else f"{len(c.edges) - 1} bins")
-            for c in run.fitted.encoder.columns]  # fmt: skip
-    dropped = [(d.column, False, d.reason) for d in run.dropped]
-    timeless = [(f"customer.{name}", False, "an attribute without time, not named in attributes") for name in left_out]
-    return [*used, *dropped, *timeless]
+            for c in encoder.columns]  # fmt: skip
+    return [*used, *((d.column, False, d.reason) for d in dropped)]
 
 
-def _times(cursor: duckdb.DuckDBPyConnection, chosen: ModelOptions, known: Facts) -> tuple[datetime, timedelta]:
+def _behavior_task(chosen: BehaviorOptions) -> Task:
+    if chosen.task not in BEHAVIOR_TASKS:
+        hint = " A query model needs AS and its query." if chosen.task in ("classification", "regression") else ""
+        raise OptionError(
+            f"There is no task '{chosen.task}'." + did_you_mean(chosen.task, BEHAVIOR_TASKS, "tasks") + hint
+        )
+    task = BEHAVIOR_TASKS[chosen.task]
+    require_method(task, chosen.method)
+    return task
+
+
+def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Facts) -> tuple[datetime, timedelta]:
     as_of = known.newest_event
     if chosen.as_of is not None:
         as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
@@ -297,7 +329,7 @@ def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, 
 
 
 def _warnings(
-    calendar: cutoffs.Calendar, tested: str, chosen: ModelOptions, as_of: datetime, known: Facts
+    calendar: cutoffs.Calendar, tested: str, chosen: BehaviorOptions, as_of: datetime, known: Facts
 ) -> list[str]:
     found = []
     if calendar.is_short:

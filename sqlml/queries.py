@@ -15,7 +15,7 @@ from importlib.resources.abc import Traversable
 
 _HEADER = re.compile(r"^-- sql/(?P<path>\S+): (?P<purpose>.*?)(?:\s{2,}needs: (?P<needs>.*))?$")
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
-KEY, AS_OF, STRUCT, MOMENT = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t"))
+KEY, AS_OF, STRUCT, MOMENT, ROW = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row"))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sqlml.errors import ModelError, did_you_mean
 from sqlml.udf import Forward, Scorer, Udf
 
 GROUP = "sqlml.udfs"
-Loader = Callable[[duckdb.DuckDBPyConnection, Version], Forward]
+Loader = Callable[[duckdb.DuckDBPyConnection, Version, str], Forward]
 
 
 @cache
@@ -81,7 +81,7 @@ class Registry:
         def load() -> Forward:
             try:
                 with cast("duckdb.DuckDBPyConnection", root()).cursor() as cursor:
-                    return self._loader(cursor, version)
+                    return self._loader(cursor, version, udf.asks)
             except (AttributeError, duckdb.ConnectionException) as error:
                 raise ModelError(
                     f"The connection that registered model '{version.model}' was closed before the model's first use. "

@@ -10,13 +10,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import evaluation, features, queries
+from sqlml import encoding, evaluation, features, queries
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
 from sqlml.evaluation import Fitted, HeldOut, Vector
 from sqlml.features import Source
-from sqlml.options import ModelOptions
+from sqlml.options import BehaviorOptions
 from sqlml.tasks import METHODS, Task
 from sqlml.training import Stage
 from sqlml.transforms import Encoder
@@ -35,7 +35,7 @@ class Recipe:
 
     task: Task
     source: Source
-    options: ModelOptions
+    options: BehaviorOptions
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,9 @@ def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) 
     types = {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE {TRAINING}").fetchall()}
     for attribute in attributes:
         column = f"customer.{attribute}"
-        query = queries.text(
-            "examples/single_column",
-            value=queries.identifier(column),
-            table=f"(FROM {TRAINING} WHERE as_of = (SELECT max(as_of) FROM {TRAINING}))",
-            is_number=str(types[column] not in ("VARCHAR", "UUID")),
-            binary=queries.text("metrics/binary"),
-        )
-        auc = cursor.execute(query).fetchall()[0][0]
+        newest = f"(FROM {TRAINING} WHERE as_of = (SELECT max(as_of) FROM {TRAINING}))"
+        is_number = not encoding.is_category(types[column])
+        auc = evaluation.auc_alone(cursor, newest, queries.identifier(column), is_number=is_number)
         if auc is not None and auc >= LEAK_AUC:
             raise DataError(
                 f"The customer attribute '{attribute}' alone tells the label (AUC {auc:.3f}): it was most likely "
@@ -149,7 +144,7 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
     data, test = (features.read_arrays(cursor, table, encoder) for table in (TRAINING, TEST))
     names = dict.fromkeys((recipe.options.method, *recipe.task.beside))
     scores = [(name, _scores(cursor, recipe, name, data, test, encoder, calendar, stage)) for name in names]
-    evaluation.compare(cursor, HeldOut(_keys(cursor), scores), recipe.options.seed)
+    evaluation.compare(cursor, HeldOut(_keys(cursor), scores), recipe.options.seed, encoder.target)
     return list(cutoff_rows(cursor, TRAINING, "rehearse"))
 
 

@@ -12,18 +12,19 @@ import duckdb
 
 from sqlml.errors import StatementError
 
-CREATE_FORM = "CREATE [OR REPLACE] MODEL name OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...)"
+CREATE_FORM = "CREATE [OR REPLACE] MODEL name OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...) [AS query]"
 DROP_FORM = "DROP MODEL [IF EXISTS] name"
 SHOW_FORM = "SHOW MODELS"
 
 
 @dataclass(frozen=True)
 class CreateModel:
-    """CREATE [OR REPLACE] MODEL; option values are SQL constant expressions."""
+    """CREATE [OR REPLACE] MODEL; option values are SQL constant expressions, `query` gives the rows to learn from."""
 
     name: str
     options: Mapping[str, str]
     is_replace: bool
+    query: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,14 +154,22 @@ class _Parser:
             options[key.lower()] = self._value()
             if not self._take(",") and not self._peek(")"):
                 raise self._error("expected , or )", CREATE_FORM)
-        self._finish(CREATE_FORM)
-        return CreateModel(name, options, is_replace)
+        return CreateModel(name, options, is_replace, self._query())
 
     def _drop(self) -> DropModel:
         if_exists = self._take("IF", "EXISTS")
         name = self._name(DROP_FORM)
         self._finish(DROP_FORM)
         return DropModel(name, if_exists)
+
+    def _query(self) -> str | None:
+        """The text behind AS, up to the end of the statement."""
+        if not self._take("AS"):
+            self._finish(CREATE_FORM)
+            return None
+        if self._done():
+            raise self._error("expected a query", CREATE_FORM)
+        return self._source[self._tokens[self._at].start : self._end].decode().strip().removesuffix(";").rstrip()
 
     def _value(self) -> str:
         """The text of a constant expression: up to a comma or a closing bracket at this depth."""

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlml.errors import OptionError, did_you_mean
-from sqlml.methods import logistic, net
+from sqlml.methods import linear, net
 from sqlml.methods.base import Method
-from sqlml.options import ModelOptions
+
+
+@dataclass(frozen=True)
+class Function:
+    """A public function of a model: its name, `{model}` standing for the model's, and the kind of UDF it rests on."""
+
+    pattern: str
+    kind: str
+    is_table: bool = False
 
 
 @dataclass(frozen=True)
@@ -17,48 +25,78 @@ class Task:
 
     Attributes:
         name: The value of the option `task`.
-        label: A file of `sql/labels`.
-        kinds: Kinds of function (files of `udfs/`), the main one first.
-        methods: Names in `METHODS` that can learn it.
-        beside: Methods trained beside the chosen one and shown with it.
+        functions: Public functions, the main one first.
+        macros: The file of `sql/functions` that makes them.
+        methods: Names in `METHODS` that can learn it, the best first.
+        beside: What is trained beside the chosen method and shown with it.
+        label: A file of `sql/labels`; a query model has its label in the query.
         label_options: Options that the label file takes as parameters.
     """
 
     name: str
-    label: str
-    kinds: tuple[str, ...]
+    functions: tuple[Function, ...]
+    macros: str
     methods: tuple[str, ...]
     beside: tuple[str, ...]
-    label_options: tuple[str, ...]
+    label: str = ""
+    label_options: tuple[str, ...] = ()
+
+    def named(self, model: str) -> list[tuple[str, str, bool]]:
+        """(kind, name, whether a table function) of every public function of `model`."""
+        return [(f.kind, f.pattern.format(model=model), f.is_table) for f in self.functions]
 
 
-METHODS: Mapping[str, Method] = {"net": net, "logistic": logistic}
+EXPLAIN = Function("{model}_explain", "explain")
+METHODS: Mapping[str, Method] = {"net": net, "logistic": linear, "linear": linear}
 
-TASKS: Mapping[str, Task] = {
+BEHAVIOR_TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (
         Task(
             name="churn",
-            label="churn",
-            kinds=("score",),
+            functions=(Function("{model}_score", "score"), Function("{model}_at", "score", is_table=True)),
+            macros="score",
             methods=("net", "logistic"),
             beside=("logistic", "recency", "base rate"),
+            label="churn",
             label_options=("active_event",),
         ),
     )
 }
+_NUMBER = Task(
+    name="regression",
+    functions=(Function("{model}", "value"), Function("{model}_interval", "value"), EXPLAIN),
+    macros="row_value",
+    methods=("net", "linear"),
+    beside=("linear", "base rate"),
+)
+QUERY_TASKS: Mapping[str, Task] = {
+    "binary": Task(
+        name="classification",
+        functions=(*(Function(f"{{model}}_{w}", "score") for w in ("score", "class", "proba", "interval")), EXPLAIN),
+        macros="row_binary",
+        methods=("net", "logistic"),
+        beside=("logistic", "base rate"),
+    ),
+    "classes": Task(
+        name="classification",
+        functions=(*(Function(f"{{model}}{w}", "proba") for w in ("", "_proba", "_interval")), EXPLAIN),
+        macros="row_classes",
+        methods=("net", "logistic"),
+        beside=("logistic", "base rate"),
+    ),
+    "value": _NUMBER,
+    "amount": _NUMBER,
+}
+"""By the kind of target, which the label decides."""
+TASKS: tuple[Task, ...] = (*BEHAVIOR_TASKS.values(), *QUERY_TASKS.values())
 
 
-def task_of(options: ModelOptions) -> Task:
-    """The task that the options name.
+def require_method(task: Task, method: str) -> None:
+    """Check that the method can learn the task.
 
     Raises:
-        OptionError: There is no such task, or it cannot be learnt by the method.
+        OptionError: It cannot.
     """
-    if options.task not in TASKS:
-        raise OptionError(f"There is no task '{options.task}'." + did_you_mean(options.task, TASKS, "tasks"))
-    task = TASKS[options.task]
-    if options.method not in task.methods:
-        raise OptionError(f"Task {task.name} has no method '{options.method}'." + did_you_mean(
-            options.method, task.methods, "methods"))  # fmt: skip
-    return task
+    if method not in task.methods:
+        raise OptionError(f"Task {task.name} has no method '{method}'." + did_you_mean(method, task.methods, "methods"))

@@ -113,6 +113,11 @@ class Encoder:
             deviation=np.array([c.deviation for c in self.columns], np.float32),
         )
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns of the data that its inputs were made from."""
+        return tuple(dict.fromkeys(c.source for c in self.columns))
+
     def only(self, names: tuple[str, ...]) -> Encoder:
         """The encoder of a few columns."""
         return Encoder(tuple(c for c in self.columns if c.name in names), self.target)

@@ -21,22 +21,24 @@ class Udf:
     """One kind of SQL function. Each file in `udfs/` defines one, named `UDF`; the file is named like the kind.
 
     Attributes:
-        kind: Also the name of the file in `sql/functions/` that makes the macros around it.
-        function: Its name, with `{model}` for the model's.
-        function_at: Its table form's name.
+        kind: The name of the file.
         returns: SQL type of a result.
         finish: Results of the forward pass, and which rows had input (None: all), → Arrow array, NULL elsewhere.
+        asks: What is computed from the inputs: the `answers` of the model, or the `effects` of its columns on them.
     """
 
     kind: str
-    function: str
-    function_at: str
     returns: str
     finish: Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array]
+    asks: str = "answers"
 
-    def names(self, model: str) -> tuple[tuple[str, bool], ...]:
-        """(name, whether it is a table function) of every public function of `model`."""
-        return (self.function.format(model=model), False), (self.function_at.format(model=model), True)
+
+def lists(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:
+    """Results (n, size) as lists, NULL where a row had no input."""
+    flat = results.reshape(len(results), -1)
+    ends = np.arange(len(flat) + 1, dtype=np.int32) * flat.shape[1]
+    mask = None if known is None else pa.array(~known)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat.reshape(-1)), mask=mask)
 
 
 class Scorer:

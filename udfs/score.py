@@ -13,10 +13,4 @@ def _probabilities(results: NDArray[np.float32], known: NDArray[np.bool_] | None
     return pa.array(results, pa.float32(), mask=None if known is None else ~known)
 
 
-UDF = Udf(
-    kind="score",
-    function="{model}_score",
-    function_at="{model}_at",
-    returns="FLOAT",
-    finish=_probabilities,
-)
+UDF = Udf(kind="score", returns="FLOAT", finish=_probabilities)

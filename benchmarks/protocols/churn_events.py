@@ -27,7 +27,7 @@ from benchmarks.report import Row
 from sqlml import behavior, cutoffs, demo, features, queries
 from sqlml.cutoffs import Calendar
 from sqlml.features import Source
-from sqlml.options import ModelOptions
+from sqlml.options import BehaviorOptions
 from sqlml.transforms import Encoder
 
 Scores = NDArray[np.float64]
@@ -100,7 +100,7 @@ def _examples(
 ) -> tuple[Test, Mapping[str, tuple[Scores, float | None]]]:
     """The test, and (scores, seconds) of every method on it."""
     native, horizon = con.native, timedelta(days=case.horizon)
-    plan = cutoffs.plan(behavior.facts(native).first_event, as_of, horizon, horizon, ModelOptions().max_cutoffs)
+    plan = cutoffs.plan(behavior.facts(native).first_event, as_of, horizon, horizon, BehaviorOptions().max_cutoffs)
     source = Source(behavior.read(native), (), "churn", {"active_event": None}, None, horizon, 3)
     features.build_examples(native, source, TEST, (as_of,), horizon, as_of + horizon)
     test = _test(native, case, as_of)
@@ -140,7 +140,7 @@ def _ours(con: sqlml.Connection, case: Case, as_of: datetime, test: Test) -> tup
 
 
 def _peers(con: duckdb.DuckDBPyConnection, plan: Calendar) -> Iterator[tuple[str, tuple[Scores, float]]]:
-    encoder, _ = features.fit_encoder(con, TRAINING, plan.lookback, ModelOptions().bins)
+    encoder, _ = features.fit_encoder(con, TRAINING, plan.lookback, BehaviorOptions().bins)
     names = sorted(encoder.names, key=lambda name: name != RECENCY)
     if any(column.is_category for column in encoder.columns):
         raise AssertionError("The peers take numbers alone.")

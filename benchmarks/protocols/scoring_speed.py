@@ -141,7 +141,7 @@ def _by_id(customers: int) -> Iterator[Row]:
 def _features(con: sqlml.Connection) -> str:
     """A query that makes every feature of every customer and returns one number."""
     version = con.catalog().version("churn")
-    macro, _ = catalog.feature_macros(version.version_id)
+    macro = catalog.internal_macros(version.version_id)["features"]
     sums = " + ".join(f"coalesce(sum(__sqlml_x.{queries.identifier(n)}), 0)" for n in version.encoder.names)
     return f"SELECT {sums} FROM ml.{macro}((SELECT as_of FROM ml.latest))"
 

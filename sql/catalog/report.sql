@@ -1,26 +1,37 @@
 -- sql/catalog/report.sql: the record of one version in plain rows: what CREATE MODEL returns
 WITH v AS (FROM ml.versions WHERE version_id = $1
 ), metric AS (
-    PIVOT (FROM ml.metrics WHERE version_id = $1) ON metric IN ('n_rows', 'base_rate', 'auc', 'log_loss', 'ece', 'top_decile_lift')
-    USING any_value(value) AS value, any_value(low) AS low, any_value(high) AS high GROUP BY method, population
+    SELECT method, population, min(value) FILTER (metric IN ('log_loss', 'rmse')) AS loss,
+           string_agg(format('{} {:.4g}', label, value) || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{:.4g}, {:.4g}]', low, high) END,
+                      ', ' ORDER BY place) AS detail
+    FROM ml.metrics JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+         (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
+         (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
+         (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) shown(place, metric, label, is_main) USING (metric)
+    WHERE version_id = $1 AND value IS NOT NULL
+    GROUP BY method, population
 ), rows AS (
     SELECT 1 AS topic_order, 0 AS item_order, 'model' AS topic, model AS item,
-           format('version {}, task {}, method {}, horizon {}', version, task, method, horizon) AS detail FROM v
-    UNION ALL SELECT 1, 1, 'model', 'trained until', strftime(trained_until, '%Y-%m-%d %H:%M') FROM v
-    UNION ALL SELECT 1, 2, 'model', 'shortest history', lookback::VARCHAR FROM v
+           format('version {}, task {}, method {}', version, task, method) || coalesce(format(', horizon {}', horizon), '') AS detail FROM v
+    UNION ALL SELECT 1, 1, 'model', 'trained until', strftime(trained_until, '%Y-%m-%d %H:%M') FROM v WHERE trained_until IS NOT NULL
+    UNION ALL SELECT 1, 2, 'model', 'shortest history', lookback::VARCHAR FROM v WHERE lookback IS NOT NULL
     UNION ALL SELECT 1, 3, 'model', 'tested', tested FROM v
-    UNION ALL SELECT 1, 4, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
-    UNION ALL SELECT 2, row_number() OVER (ORDER BY function_name), 'function', function_name,
+    UNION ALL SELECT 1, 4, 'model', 'label', format('{}, {}', options->>'$.label', encoder->>'$.target.kind')
+           || CASE WHEN encoder->>'$.target.levels[0]' IS NULL THEN '' ELSE format(' {}', encoder->>'$.target.levels') END
+           || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]') ELSE '' END
+           FROM v WHERE query IS NOT NULL
+    UNION ALL SELECT 1, 5, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
+    UNION ALL SELECT 2, row_number() OVER (ORDER BY f.rowid), 'function', function_name,
            CASE WHEN is_table THEN format('FROM {}(''relation with customer_id [, as_of]'')', function_name)
-                ELSE format('SELECT {}(customer_id [, as_of])', function_name) END FROM ml.functions WHERE version_id = $1
+                WHEN v.query IS NULL THEN format('SELECT {}(customer_id [, as_of])', function_name)
+                ELSE format('SELECT {}(t) FROM t', function_name) END FROM ml.functions f, v WHERE f.version_id = $1
     UNION ALL SELECT 3, row_number() OVER (ORDER BY purpose = 'train', as_of DESC), 'cut-off', strftime(as_of, '%Y-%m-%d %H:%M'),
            format('{}: {:,} customers, base rate {:.3f}', purpose, n_rows, base_rate) FROM ml.cutoffs WHERE version_id = $1
-    UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, auc_value DESC NULLS LAST), 'metric',
-           format('{}{}, {} customers', method, CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END, population),
-           coalesce(format('AUC {:.3f} [{:.3f}, {:.3f}]', auc_value, auc_low, auc_high), 'AUC -')
-               || format(', log-loss {:.4f}, ECE {:.3f}', log_loss_value, ece_value)
-               || coalesce(format(', top-decile lift {:.2f}', top_decile_lift_value), '')
-               || format(', base rate {:.3f} of {:,}', base_rate_value, n_rows_value::BIGINT) FROM metric
+    UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
+           method || CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END
+                  || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric
+    UNION ALL SELECT 4.5, row_number() OVER (ORDER BY importance DESC), 'importance', feature, format('{:.4f} ± {:.4f}', importance, deviation)
+           FROM (FROM ml.importance WHERE version_id = $1 ORDER BY importance DESC LIMIT 10)
     UNION ALL SELECT 5, row_number() OVER (ORDER BY name), CASE WHEN is_used THEN 'feature' ELSE 'left out' END, name, detail
            FROM ml.features WHERE version_id = $1 AND NOT is_used
     UNION ALL SELECT 6, 0, 'features used', count(*)::VARCHAR, 'SELECT * FROM ml.features' FROM ml.features WHERE version_id = $1 AND is_used

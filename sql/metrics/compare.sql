@@ -16,8 +16,8 @@ WITH parts AS (
     SELECT {'method': method, 'population': population, 'draw': draw} AS part, label, score, weight::DOUBLE AS weight
     FROM parts JOIN weighted USING (customer_id) WHERE weight > 0
 ), tall AS (
-    UNPIVOT (SELECT part.*, * EXCLUDE (part) FROM ({binary}))
-    ON n_rows, base_rate, mean_score, auc, log_loss, brier, ece, top_decile_lift INTO NAME metric VALUE value
+    UNPIVOT (SELECT part.method AS method, part.population AS population, part.draw AS draw, COLUMNS(* EXCLUDE (part))::DOUBLE FROM ({metrics}))
+    ON COLUMNS(* EXCLUDE (method, population, draw)) INTO NAME metric VALUE value
 )
 SELECT method, population, metric,
        any_value(value) FILTER (draw = 0)                  AS value,

@@ -1,6 +1,6 @@
-"""The parameter-efficient ensemble over piecewise-linear encodings, blended with logistic regression.
+"""The parameter-efficient ensemble over piecewise-linear encodings, blended with a linear model.
 
-The mean of the two logits ranks as well as the better of them and keeps a linear trend beyond the training range,
+The mean of the two outputs ranks as well as the better of them and keeps a linear trend beyond the training range,
 where piecewise-linear encodings are flat.
 """
 
@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from sqlml import losses, training
 from sqlml.encoding import Arrays
 from sqlml.losses import Loss
-from sqlml.methods import logistic
+from sqlml.methods import linear
 from sqlml.methods.base import Forward, State, Weights, part, silent
 from sqlml.models.ensemble import Ensemble, locate
 from sqlml.options import ModelOptions
@@ -48,22 +48,22 @@ def fit(
         watch,
     )
     flat = flatten_dict(trained.params["params"], sep=".")
-    linear = logistic.fit(data, encoder, options)
+    straight = linear.fit(data, encoder, options)
     weights = {f"net.{name}": np.asarray(value) for name, value in flat.items()}
-    weights |= {f"linear.{name}": value for name, value in linear.weights.items()}
+    weights |= {f"linear.{name}": value for name, value in straight.weights.items()}
     return State(weights, trained.epochs, tuple(trained.log))
 
 
 @lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
     """The outputs of the members' mean answer, halfway to those of the linear model."""
-    module, prepare, linear = _module(encoder, options), _prepare(encoder), logistic.forward(encoder, options)
+    module, prepare, straight = _module(encoder, options), _prepare(encoder), linear.forward(encoder, options)
 
     def outputs(weights: Weights, inputs: jax.Array) -> jax.Array:
         params = {"params": unflatten_dict(dict(part(weights, "net")), sep=".")}
         members = jnp.asarray(module.apply(params, *prepare(inputs)))
         bent = losses.mean_of_members(members, encoder.target)
-        return (bent + linear(part(weights, "linear"), inputs)) / 2
+        return (bent + straight(part(weights, "linear"), inputs)) / 2
 
     return outputs
 

@@ -8,15 +8,16 @@ CREATE TABLE ml.versions (
     task          VARCHAR NOT NULL,
     method        VARCHAR NOT NULL,
     created_at    TIMESTAMP NOT NULL,       -- UTC
-    trained_until TIMESTAMP NOT NULL,       -- the last moment the training knew
-    horizon       INTERVAL NOT NULL,
-    label_window  INTERVAL NOT NULL,        -- shorter than the horizon where data were
-    lookback      INTERVAL NOT NULL,        -- the shortest history of any cut-off
-    tested        VARCHAR NOT NULL,         -- 'in time' or 'by customers'
+    trained_until TIMESTAMP,                -- the last moment the training knew; this and the next three: behaviour models
+    horizon       INTERVAL,
+    label_window  INTERVAL,                 -- shorter than the horizon where data were
+    lookback      INTERVAL,                 -- the shortest history of any cut-off
+    tested        VARCHAR NOT NULL,         -- how rows were held out: 'in time', 'by customers', 'random' ...
     options       JSON NOT NULL,
-    key_type      VARCHAR NOT NULL,
-    encoder       JSON NOT NULL,            -- columns: name, SQL expression, edges or levels
-    feature_sql   VARCHAR NOT NULL,         -- the composed query that training and scoring share
+    key_type      VARCHAR,
+    query         VARCHAR,                  -- query models: the rows that were learnt from
+    encoder       JSON NOT NULL,            -- columns: name, SQL expression, edges or levels; what the label is
+    input_sql     VARCHAR NOT NULL,         -- the composed SQL that training and scoring share
     packages      JSON NOT NULL,
     fingerprint   JSON NOT NULL,            -- rows, customers and time range of behavior.events
     seed          BIGINT NOT NULL,
@@ -29,12 +30,13 @@ CREATE TABLE ml.metrics (version_id VARCHAR NOT NULL, method VARCHAR NOT NULL, p
 CREATE TABLE ml.cutoffs (version_id VARCHAR NOT NULL, purpose VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, n_rows BIGINT NOT NULL, base_rate DOUBLE NOT NULL);
 CREATE TABLE ml.features (version_id VARCHAR NOT NULL, name VARCHAR NOT NULL, is_used BOOLEAN NOT NULL, detail VARCHAR NOT NULL);
 CREATE TABLE ml.warnings (version_id VARCHAR NOT NULL, warning VARCHAR NOT NULL);
-CREATE TABLE ml.predictions (version_id VARCHAR NOT NULL, key VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, label BOOLEAN NOT NULL, score FLOAT NOT NULL, split VARCHAR NOT NULL);
+CREATE TABLE ml.predictions (version_id VARCHAR NOT NULL, key VARCHAR, as_of TIMESTAMP, label DOUBLE NOT NULL, score DOUBLE NOT NULL, split VARCHAR NOT NULL);
+CREATE TABLE ml.importance (version_id VARCHAR NOT NULL, feature VARCHAR NOT NULL, importance DOUBLE NOT NULL, deviation DOUBLE NOT NULL);
 CREATE TABLE ml.training_log (version_id VARCHAR NOT NULL, epoch INTEGER NOT NULL, training_loss DOUBLE NOT NULL, stopping_loss DOUBLE NOT NULL);
 CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL, promoted_at TIMESTAMP NOT NULL);
-CREATE VIEW ml.latest AS
-SELECT max(event_time)::TIMESTAMP AS as_of FROM behavior.events
-WHERE event_time <= current_timestamp AT TIME ZONE 'UTC' AND customer_id IS NOT NULL;
 CREATE MACRO ml.utc(t) AS
 CASE typeof(t) WHEN 'TIMESTAMP WITH TIME ZONE' THEN timezone('UTC', t::TIMESTAMPTZ) ELSE t::TIMESTAMP END;
+CREATE MACRO ml.predict(model, query_text) AS TABLE
+FROM query('SELECT __sqlml_q.*, unnest(ml."' || replace(model, '"', '""') || '__predict"(__sqlml_q)) FROM query('''
+           || replace(query_text, '''', '''''') || ''') __sqlml_q');
 INSERT INTO ml.schema_version VALUES ('sqlml', 1, current_timestamp AT TIME ZONE 'UTC');

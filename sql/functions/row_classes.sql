@@ -1,0 +1,12 @@
+-- sql/functions/row_classes.sql: the class of a row, and the probabilities that it follows from
+CREATE OR REPLACE MACRO ml.{inputs}(__sqlml_row) AS {fields};
+CREATE OR REPLACE MACRO main.{main}(__sqlml_row) AS
+{levels}[list_position({udf}(ml.{inputs}(__sqlml_row)), list_max({udf}(ml.{inputs}(__sqlml_row))))];
+CREATE OR REPLACE MACRO main.{proba}(__sqlml_row) AS map({levels}, {udf}(ml.{inputs}(__sqlml_row)));
+CREATE OR REPLACE MACRO main.{interval}(__sqlml_row, coverage := 0.9) AS
+list_transform(list_filter(list_zip({levels}, {udf}(ml.{inputs}(__sqlml_row))),
+                           lambda pair: 1 - pair[2] <= {quantiles}[1][1 + ceil(coverage * 200)::INT]),
+               lambda pair: pair[1]);
+CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
+    {predicted}: {levels}[list_position({udf}(ml.{inputs}(__sqlml_row)), list_max({udf}(ml.{inputs}(__sqlml_row))))],
+    {probability}: list_max({udf}(ml.{inputs}(__sqlml_row)))};

@@ -1,0 +1,103 @@
+"""Why a score is what it is: Shapley values of one row, permutation importance over many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sqlml import losses
+from sqlml.encoding import Arrays
+from sqlml.evaluation import Fitted, Vector
+from sqlml.methods.base import Method
+from sqlml.options import ModelOptions
+from sqlml.training import predict
+from sqlml.transforms import Encoder
+
+BACKGROUND = 64
+"""Rows that a missing column is drawn from; also the number of orders in which columns are added."""
+REPEATS, MOST_ROWS = 5, 20_000
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much the held-out loss grows when one column is shuffled: mean and deviation over the repeats."""
+
+    feature: str
+    importance: float
+    deviation: float
+
+
+def background(data: Arrays, seed: int) -> Vector:
+    """Rows of the training data, shape (BACKGROUND, columns), that stand for the average one."""
+    rows = np.random.default_rng(seed).choice(len(data.labels), BACKGROUND, replace=len(data.labels) < BACKGROUND)
+    return data.inputs[rows]
+
+
+def effects(
+    output: Callable[[jax.Array], jax.Array], encoder: Encoder, rows: Vector
+) -> Callable[[jax.Array], jax.Array]:
+    """A function of inputs (n, columns) → the effect of each source column on the output, (n, sources).
+
+    Shapley values by sampled orders (Castro, Gómez & Tejada 2009), each order beside its reverse, each from one row of
+    the background: the effects of a row add up to its output less the mean output of the background, exactly.
+    """
+    added = jnp.asarray(_orders(encoder, len(rows)))
+
+    def explain(inputs: jax.Array) -> jax.Array:
+        def one_order(total: jax.Array, given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+            row, masks = given
+            mixed = jnp.where(masks[:, None, :], inputs[None], row)
+            outputs = jax.lax.map(output, mixed)
+            return total + _by_source(jnp.diff(outputs, axis=0), masks, encoder), None
+
+        start = jnp.zeros((inputs.shape[0], len(encoder.sources)))
+        total, _ = jax.lax.scan(one_order, start, (jnp.asarray(rows), added))
+        return total / len(rows)
+
+    return explain
+
+
+def _orders(encoder: Encoder, count: int) -> np.ndarray:
+    """Which columns are the row's own after each step of each order: (orders, sources + 1, columns)."""
+    rng = np.random.default_rng(0)
+    source_of = np.array([encoder.sources.index(c.source) for c in encoder.columns])
+    orders: list[np.ndarray] = []
+    while len(orders) < count:
+        order = rng.permutation(len(encoder.sources))
+        orders += [order, order[::-1]]
+    ranks = np.argsort(np.array(orders[:count]), 1)[:, source_of]
+    return ranks[:, None, :] < np.arange(len(encoder.sources) + 1)[None, :, None]
+
+
+def _by_source(steps: jax.Array, masks: jax.Array, encoder: Encoder) -> jax.Array:
+    """Differences by step (sources, n) → by source (n, sources)."""
+    first = jnp.asarray([[c.source for c in encoder.columns].index(source) for source in encoder.sources])
+    step_of = (~masks[:, first]).sum(0) - 1
+    return steps[step_of].T
+
+
+def importance(method: Method, fitted: Fitted, options: ModelOptions, test: Arrays) -> list[Importance]:
+    """The growth of the mean loss when a source column is shuffled among the held-out rows, the largest first."""
+    rng = np.random.default_rng(options.seed)
+    test = test.where(np.arange(len(test.labels)) < MOST_ROWS)
+    found = []
+    before = _loss(method, fitted, options, test.inputs, test.labels)
+    for source in fitted.encoder.sources:
+        chosen = [i for i, column in enumerate(fitted.encoder.columns) if column.source == source]
+        grown = []
+        for _ in range(REPEATS):
+            shuffled = test.inputs.copy()
+            shuffled[:, chosen] = test.inputs[rng.permutation(len(test.labels))][:, chosen]
+            grown.append(_loss(method, fitted, options, shuffled, test.labels) - before)
+        found.append(Importance(source, float(np.mean(grown)), float(np.std(grown))))
+    return sorted(found, key=lambda one: -one.importance)
+
+
+def _loss(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vector, labels: Vector) -> float:
+    outputs = predict(method.forward(fitted.encoder, options), fitted.state.weights, inputs)
+    link = fitted.calibration.slope * outputs + np.asarray(fitted.calibration.offset, np.float32)
+    return float(losses.of(fitted.encoder.target)(jnp.asarray(link), jnp.asarray(labels)).mean())

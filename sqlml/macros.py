@@ -1,0 +1,90 @@
+"""The SQL around a version's UDFs: the macros that users call, and those that these rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sqlml import catalog, queries, registry
+from sqlml.catalog import NewVersion
+from sqlml.evaluation import Conformal
+from sqlml.options import QueryOptions
+from sqlml.queries import ROW, Behavior, identifier, literal
+from sqlml.tasks import Task
+from sqlml.transforms import Encoder
+
+
+def feature_sql(relations: Behavior, attributes: Sequence[str], encoder: Encoder) -> tuple[str, str]:
+    """The composed feature queries of a behaviour model: everyone at a moment, and the pairs of a relation."""
+    select = f"SELECT customer_id AS {queries.KEY}, as_of AS {queries.AS_OF}, {fields(encoder)} AS {queries.STRUCT}"
+    of_relation = queries.features_of(relations, attributes, queries.text("binding/asked"), select)
+    return queries.features_at(relations, attributes, select), of_relation
+
+
+def fields(encoder: Encoder) -> str:
+    """The inputs of a model as one struct."""
+    listed = ",\n  ".join(f"{literal(c.name)}: {c.expression}" for c in encoder.columns)
+    return f"{{\n  {listed}\n}}"
+
+
+def of_behavior(new: NewVersion, task: Task, relations: Behavior, attributes: Sequence[str]) -> Iterator[str]:
+    """The statements that make the macros of a behaviour model."""
+    at_moment, of_relation = feature_sql(relations, attributes, new.encoder)
+    internal = catalog.internal_macros(new.version_id)
+    yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
+    function, function_at = (identifier(name) for _, name, _ in new.functions)
+    yield queries.text(
+        f"functions/{task.macros}",
+        function=function,
+        function_at=function_at,
+        udf=registry.udf_name(task.functions[0].kind, new.version_id),
+        key_type=str(new.key_type),
+        parameter_type=_parameter_type(str(new.key_type)),
+        **internal,
+    )
+
+
+def of_query(
+    new: NewVersion, task: Task, options: QueryOptions, label_type: str, conformal: Conformal
+) -> Iterator[str]:
+    """The statements that make the macros of a query model."""
+    target, label = new.encoder.target, str(options.label)
+    levels = [f"{literal(level)}::{label_type}" for level in target.levels]
+    named = {f.pattern.removeprefix("{model}").strip("_") or "main": identifier(f.pattern.format(model=new.model))
+             for f in task.functions}  # fmt: skip
+    shared = {**catalog.internal_macros(new.version_id), **named}
+    yield queries.text(
+        f"functions/{task.macros}",
+        fields=fields(new.encoder),
+        udf=registry.udf_name(task.functions[0].kind, new.version_id),
+        predict=identifier(catalog.predict_macro(new.model)),
+        predicted=literal(f"predicted_{label}"),
+        probability=literal(f"predicted_{label}_probability"),
+        levels=f"[{', '.join(levels)}]",
+        negative=levels[0] if levels else "NULL",
+        positive=levels[-1] if levels else "NULL",
+        threshold=str(options.threshold),
+        quantiles=_matrix(conformal),
+        edges=str(list(conformal.edges)),
+        least="0" if target.kind == "amount" else "'-infinity'::DOUBLE",
+        **shared,
+    )
+    sources = new.encoder.sources
+    yield queries.text(
+        "functions/explain",
+        udf=registry.udf_name("explain", new.version_id),
+        sources=f"[{', '.join(map(literal, sources))}]",
+        values=f"[{', '.join(f'{ROW}.{identifier(source)}::VARCHAR' for source in sources)}]",
+        **shared,
+    )
+
+
+def _matrix(conformal: Conformal) -> str:
+    rows = (f"[{', '.join(f'{value:.9g}' for value in row)}]" for row in conformal.quantiles)
+    return f"([{', '.join(rows)}]::DOUBLE[][])"
+
+
+def _parameter_type(key_type: str) -> str:
+    """Any integer is taken for an integer id: a literal or a range is BIGINT, whatever the column is."""
+    if key_type in ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"):
+        return "BIGINT"
+    return "HUGEINT" if key_type == "UBIGINT" else key_type

@@ -1,0 +1,246 @@
+"""A query model: rows with a label → rows held out → metrics and calibration → the model of all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from sqlml import columns, encoding, evaluation, explanation, queries
+from sqlml.encoding import Arrays, Dropped
+from sqlml.errors import DataError, OptionError, did_you_mean
+from sqlml.evaluation import HeldOut, Vector
+from sqlml.explanation import Importance
+from sqlml.methods.base import State
+from sqlml.options import QueryOptions
+from sqlml.queries import ROW, identifier, literal
+from sqlml.tasks import METHODS, QUERY_TASKS
+from sqlml.training import Stage
+from sqlml.transforms import Calibration, Encoder, Target
+
+ROWS, EXAMPLES, ARROW = "sqlml_rows", "sqlml_examples", "sqlml_arrow_rows"
+LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
+SKEWED = 2.0
+"""A label without negative values is an amount from this skewness on."""
+LEAK_AUC = 0.99
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What is kept of a training; the metrics lie in the temporary tables that `evaluation.compare` writes."""
+
+    encoder: Encoder
+    state: State
+    calibration: Calibration
+    dropped: Sequence[Dropped]
+    tested: str
+    warnings: Sequence[str]
+    importance: Sequence[Importance]
+    conformal: evaluation.Conformal
+    background: Vector
+    n_rows: int
+    log: Sequence[tuple[float, float]]
+
+
+def load(cursor: duckdb.DuckDBPyConnection, rows: pa.Table) -> dict[str, str]:
+    """Keep the rows of the query in a temporary table; column → DuckDB type.
+
+    Raises:
+        DataError: Two columns have one name.
+    """
+    lower = [name.lower() for name in rows.column_names]
+    if repeated := sorted({name for name in lower if lower.count(name) > 1}):
+        raise DataError(f"The query has the column {repeated[0]} twice: name them apart with AS.")
+    cursor.register(ARROW, rows)
+    select = f"SELECT row_number() OVER () AS __sqlml_number, * FROM {ARROW}"
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS {select}").fetchall()
+    cursor.unregister(ARROW)
+    described = cursor.execute(f"DESCRIBE {ROWS}").fetchall()
+    return {name: str(kind) for name, kind, *_ in described if name != "__sqlml_number"}
+
+
+def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions) -> Target:
+    """What the label is: by `task`, or by its type.
+
+    Raises:
+        OptionError: The label is missing or cannot be what the task says.
+        DataError: Too few rows or classes have it.
+    """
+    if options.label is None:
+        raise OptionError("Option label is missing: which column to predict, e.g. label = 'churned'.")
+    if options.label not in types:
+        raise OptionError(f"The query has no column '{options.label}' for the label." + did_you_mean(
+            options.label, types, "columns"))  # fmt: skip
+    label = identifier(options.label)
+    query = queries.text("rows/label", rows=ROWS, label=label)
+    known, distinct = cursor.execute(query).fetchall()[0]
+    if known < LEAST_ROWS:
+        raise DataError(f"Rows with a label that is not NULL: {known:,}; {LEAST_ROWS} are the least.")
+    if distinct < TWO:
+        raise DataError(f"Every label in '{options.label}' is the same: nothing to tell apart.")
+    kind = types[options.label]
+    is_number = columns.is_number(kind) and kind != "BOOLEAN"
+    if options.task not in (None, "classification", "regression"):
+        raise OptionError(f"A query model has no task '{options.task}'." + did_you_mean(
+            str(options.task), ("classification", "regression"), "tasks"))  # fmt: skip
+    is_few = columns.is_integer(kind) and distinct <= TWO
+    if options.task == "classification" or (options.task is None and (not is_number or is_few)):
+        return _classes(cursor, label, options)
+    if not is_number:
+        raise OptionError(f"task = 'regression' needs a number; the label '{options.label}' is {kind}.")
+    return _number(cursor, label)
+
+
+def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOptions) -> Target:
+    query = f"SELECT {label}::VARCHAR, count(*) FROM {ROWS} WHERE {label} IS NOT NULL GROUP BY {label} ORDER BY {label}"
+    counts = dict(cursor.execute(query).fetchall())
+    levels = list(counts)
+    if len(levels) > MOST_CLASSES:
+        raise DataError(f"The label {label} has {len(levels):,} classes; {MOST_CLASSES} are the most.")
+    for level, count in counts.items():
+        if count < LEAST_OF_EACH:
+            raise DataError(
+                f"Class {level!r} of the label {label} has {count} rows; {LEAST_OF_EACH} are the least. "
+                "Leave it out with WHERE, or merge it with another in the query."
+            )
+    if options.positive is not None:
+        if len(levels) != TWO or options.positive not in levels:
+            raise OptionError(f"Option positive = {options.positive!r} must be one of two classes." + did_you_mean(
+                options.positive, levels, "classes"))  # fmt: skip
+        levels.sort(key=lambda level: level == options.positive)
+    return Target("classes" if len(levels) > TWO else "binary", tuple(levels))
+
+
+def _number(cursor: duckdb.DuckDBPyConnection, label: str) -> Target:
+    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v) FROM (SELECT {label}::DOUBLE AS v FROM {ROWS})
+                WHERE isfinite(v)"""
+    least, mean, deviation, skewness = cursor.execute(query).fetchall()[0]
+    if least >= 0 and (skewness or 0) >= SKEWED:
+        return Target("amount", scale=mean)
+    return Target("value", center=mean, scale=deviation)
+
+
+def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions) -> str:
+    """Fill the temporary table of examples; returns how rows were held out.
+
+    Raises:
+        OptionError: split and split_column do not fit together.
+    """
+    how, is_test = _split(types, options)
+    label = identifier(str(options.label))
+    listed = ", ".join(map(literal, target.levels))
+    is_classes = bool(target.levels)
+    content = ", ".join(f"{ROW}.{identifier(name)}" for name in types if name != options.key)
+    query = queries.text(
+        "rows/examples",
+        examples=EXAMPLES,
+        rows=ROWS,
+        row=ROW,
+        label=f"list_position([{listed}], {ROW}.{label}::VARCHAR) - 1" if is_classes else f"{ROW}.{label}",
+        stratum=f"{ROW}.{label}::VARCHAR" if is_classes else "0",
+        content=content,
+        is_test=is_test,
+    )
+    cursor.execute(query, {"seed": options.seed, "folds": options.folds}).fetchall()
+    counted = f"SELECT count_if(__sqlml_test), count_if(NOT __sqlml_test) FROM {EXAMPLES}"
+    test, training = cursor.execute(counted).fetchall()[0]
+    if min(test, training) < LEAST_OF_EACH:
+        raise DataError(f"The split '{how}' holds out {test:,} of {test + training:,} rows: both parts need more.")
+    return how
+
+
+def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:
+    """How rows are held out, and the SQL condition."""
+    column, fraction = options.split_column, options.test_fraction
+    if column is not None and column not in types:
+        raise OptionError(f"The query has no column '{column}' to split by." + did_you_mean(column, types, "columns"))
+    kind = types[column] if column is not None else ""
+    is_time = kind == "DATE" or kind.startswith("TIMESTAMP")
+    how = options.split
+    if how == "auto":
+        how = "random" if column is None else "time" if is_time else "custom"
+    if how == "random":
+        return how, f"floor(__sqlml_place * {fraction}) > floor((__sqlml_place - 1) * {fraction})"
+    if how not in ("time", "custom"):
+        raise OptionError(
+            f"There is no split '{how}'." + did_you_mean(how, ("auto", "random", "time", "custom"), "splits")
+        )
+    if column is None:
+        raise OptionError(f"split = '{how}' needs a split_column.")
+    quoted = identifier(column)
+    if how == "time":
+        return how, f"{quoted} > (SELECT quantile_disc({quoted}, {1 - fraction}) FROM {ROWS})"
+    return how, f"{quoted}::BOOLEAN"
+
+
+def learn(
+    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions, stage: Stage
+) -> Learned:
+    """Fit on the rows that are not held out, measure on those that are, then fit on all of them for as long."""
+    tested = hold_out(cursor, types, target, options)
+    chosen, left_out = columns.choose(types, options)
+    training = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test) {ROW}"
+    inputs, unusable = columns.inputs(cursor, EXAMPLES, {name: types[name] for name in chosen}, "__sqlml_label")
+    encoder, _ = encoding.fit(cursor, training, inputs, options.bins, columns.MOST_LEVELS, target)
+    data = _arrays(cursor, training, encoder)
+    test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
+    fitted = {
+        name: evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
+        for name in dict.fromkeys((options.method, *(n for n in QUERY_TASKS[target.kind].beside if n in METHODS)))
+    }
+    mine, method = fitted[options.method], METHODS[options.method]
+    scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
+    scores["base rate"] = _floor(data.labels, len(test.labels), target)
+    evaluation.compare(cursor, HeldOut(_keys(cursor, target), list(scores.items())), options.seed, target)
+    conformal = evaluation.conformal(scores[options.method], test.labels, target)
+    evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
+    importance = explanation.importance(method, mine, options, test)
+    warnings = _leaks(cursor, encoder, target)
+    encoder, dropped = encoding.fit(cursor, f"{EXAMPLES} {ROW}", inputs, options.bins, columns.MOST_LEVELS, target)
+    everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
+    advised = replace(options, epochs=max(1, mine.state.epochs))
+    state = method.fit(everything, encoder, advised, None, stage("all rows"))
+    background = explanation.background(everything, options.seed)
+    return Learned(
+        encoder, state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings, importance, conformal,
+        background, len(everything.labels), mine.state.log,
+    )  # fmt: skip
+
+
+def _arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:
+    return encoding.read_arrays(cursor, table, encoder, "__sqlml_label", "__sqlml_fold", "__sqlml_number")
+
+
+def _keys(cursor: duckdb.DuckDBPyConnection, target: Target) -> pa.Table:
+    label = "__sqlml_label = 1" if target.kind == "binary" else "__sqlml_label"
+    query = f"""SELECT __sqlml_number AS customer_id, NULL::TIMESTAMP AS as_of, {label} AS label, false AS is_active
+                FROM {EXAMPLES} WHERE __sqlml_test ORDER BY __sqlml_number"""
+    return cursor.sql(query).to_arrow_table()
+
+
+def _floor(labels: Vector, rows: int, target: Target) -> Vector:
+    """What is answered without looking at a row: the shares of the classes, or the mean."""
+    if target.kind != "classes":
+        return np.full(rows, labels.mean(), np.float32)
+    shares = np.bincount(labels.astype(int), minlength=target.size) / len(labels)
+    return np.tile(shares.astype(np.float32), (rows, 1))
+
+
+def _leaks(cursor: duckdb.DuckDBPyConnection, encoder: Encoder, target: Target) -> list[str]:
+    """A warning for each column that almost decides a binary label on its own."""
+    if target.kind != "binary":
+        return []
+    table = f"(SELECT {ROW}, __sqlml_label = 1 AS label FROM {EXAMPLES} {ROW})"
+    found = {
+        column.source: auc
+        for column in encoder.columns
+        if (auc := evaluation.auc_alone(cursor, table, column.expression, is_number=not column.is_category) or 0)
+        >= LEAK_AUC
+    }
+    return [
+        f"The column '{name}' alone tells the label (AUC {auc:.3f}). If it was written after the fact, exclude it."
+        for name, auc in found.items()
+    ]
