@@ -182,11 +182,7 @@ class Catalog:
 
     def owned_functions(self, model: str) -> set[str]:
         """Names of the functions that sqlml made for the model."""
-        if not self.schema_version:
-            return set()
-        query = f"""SELECT function_name FROM {self._table("functions")} JOIN {self._table("versions")}
-                    USING (version_id) WHERE model = ?"""
-        return {name for (name,) in self._rows(query, [model])}
+        return {name for name, _ in self._functions(model)}
 
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
@@ -223,6 +219,9 @@ class Catalog:
         self._many("importance", new.version_id, new.importance)
         self._many("warnings", new.version_id, [(w,) for w in new.warnings])
         self._many("training_log", new.version_id, [(i, *pair) for i, pair in enumerate(new.training_log, 1)])
+        kept = {(name, is_table) for _, name, is_table in new.functions}
+        for name, is_table in self._functions(new.model) - kept:
+            self._drop_macro("main", name, is_table=is_table)
         self._many("functions", new.version_id, [(k, "main", n, t) for k, n, t in new.functions])
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
         score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"
@@ -233,22 +232,31 @@ class Catalog:
 
     def delete(self, model: str) -> list[str]:
         """Remove a model with all its versions and functions. Returns the ids of the versions."""
-        functions = f"SELECT DISTINCT function_name, is_table FROM {self._table('functions')} JOIN " \
-                    f"{self._table('versions')} USING (version_id) WHERE model = ?"  # fmt: skip
-        for name, is_table in self._rows(functions, [model]):
-            self._run(f"DROP MACRO {'TABLE ' if is_table else ''}IF EXISTS main.{identifier(name)}")
+        for name, is_table in self._functions(model):
+            self._drop_macro("main", name, is_table=is_table)
         versions = [str(v) for (v,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model])]
         for version_id in versions:
             for name in internal_macros(version_id).values():
-                self._run(f"DROP MACRO TABLE IF EXISTS ml.{name}")
-                self._run(f"DROP MACRO IF EXISTS ml.{name}")
-        self._run(f"DROP MACRO IF EXISTS ml.{identifier(predict_macro(model))}")
+                self._drop_macro("ml", name, is_table=True)
+                self._drop_macro("ml", name, is_table=False)
+        self._drop_macro("ml", predict_macro(model), is_table=False)
         for table in OF_VERSION:
             ids = f"SELECT version_id FROM ml.versions WHERE model = {literal(model)}"
             self._run(f"DELETE FROM ml.{table} WHERE version_id IN ({ids})")
         for table in OF_MODEL:
             self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
         return versions
+
+    def _functions(self, model: str) -> set[tuple[str, bool]]:
+        """(name, whether a table function) of every function made for any version of the model."""
+        if not self.schema_version:
+            return set()
+        query = f"""SELECT function_name, is_table FROM {self._table("functions")} JOIN {self._table("versions")}
+                    USING (version_id) WHERE model = ?"""
+        return {(str(name), bool(is_table)) for name, is_table in self._rows(query, [model])}
+
+    def _drop_macro(self, schema: str, name: str, *, is_table: bool) -> None:
+        self._run(f"DROP MACRO {'TABLE ' if is_table else ''}IF EXISTS {schema}.{identifier(name)}")
 
     def _migrate(self) -> None:
         for migration in queries.folder("catalog/migrations")[self.schema_version :]:

@@ -23,7 +23,7 @@ from sqlml import behavior, demo, options, queries
 from sqlml.behavior import EventSource
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
-from sqlml.options import BehaviorOptions
+from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
 
 app = typer.Typer(
@@ -271,6 +271,10 @@ def score(
     to_file = Path(to).suffix.lower() in (".parquet", ".csv", ".json")
     with _open(db, read_only=to_file) as con:
         version = con.catalog().version(model)
+        if isinstance(version.options, QueryOptions):
+            raise ModelError(
+                f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
+            )
         function = con.catalog().main_function(version.version_id)
         moment = f"{literal(as_of)}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
         has_customers = bool(behavior.read(con.native).customers)

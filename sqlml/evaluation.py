@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import duckdb
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -15,13 +17,15 @@ from numpy.typing import NDArray
 from sqlml import losses, queries
 from sqlml.encoding import Arrays
 from sqlml.methods.base import Method, State
-from sqlml.methods.linear import Objective, minimise
+from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict
 from sqlml.transforms import Calibration, Encoder, Target
 
 Vector = NDArray[np.float32]
 BOOTSTRAP_ROWS = 3_000_000
+SHRINKAGE = 1e-4
+"""How much the slopes of several parts are drawn to equal ones."""
 
 
 @dataclass(frozen=True)
@@ -55,38 +59,55 @@ def cross_fit(
         options: Epochs, seed and so on.
         stage: Name of a part of the training → what to call after its epochs.
     """
-    outputs, epochs = np.zeros((len(data.labels), encoder.target.size), np.float32), []
+    outputs: list[Vector] = []
+    epochs, rows = [], []
     for fold in np.unique(data.folds):
         held_out = data.folds == fold
         train, stop = data.where(~held_out), data.where(held_out)
         if train.labels.min() == train.labels.max():
             continue  # too few of one kind to learn from
         state = method.fit(train, encoder, options, stop, stage(f"fold {fold + 1} of {options.folds}"))
-        outputs[held_out] = predict(method.forward(encoder, options), state.weights, stop.inputs)
+        outputs.append(predict(method.forward(encoder, options), state.weights, stop.inputs))
+        rows.append(np.flatnonzero(held_out))
         epochs.append(state.epochs)
-    advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs or [1])))))
+    advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs)))))
     final = method.fit(data, encoder, advised, None, stage("all rows"))
-    calibration = calibrate(outputs, data.labels, encoder.target)
-    return Fitted(final, encoder, calibration, np.asarray(losses.answers(outputs, encoder.target, calibration)))
+    order = np.argsort(np.concatenate(rows))
+    out_of_fold = np.concatenate(outputs)[order]
+    labels = data.labels[np.sort(np.concatenate(rows))]
+    calibration = calibrate(out_of_fold, labels, encoder.target, is_fitted=options.blend == "fitted")
+    return Fitted(final, encoder, calibration, np.asarray(losses.answers(out_of_fold, encoder.target, calibration)))
 
 
-def calibrate(outputs: Vector, labels: Vector, target: Target) -> Calibration:
-    """Slope and offsets that minimise the target's loss; for a binary label that is Platt scaling.
+def calibrate(outputs: Vector, labels: Vector, target: Target, *, is_fitted: bool) -> Calibration:
+    """Slopes and offsets that minimise the target's loss on outputs (n, parts, size) of rows not trained on.
 
-    With his smoothed targets, so that a small or one-sided sample cannot give certainty.
+    For one part and a binary label that is Platt scaling, with his smoothed targets, so that a small or one-sided
+    sample cannot give certainty. Several parts share one slope, or have each its own (stacking, Wolpert 1992).
     """
     if target.kind == "binary":
         positives, negatives = labels.sum(), (1 - labels).sum()
         labels = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2)).astype(np.float32)
-    start = {"slope": np.ones((), np.float32), "offset": np.zeros(target.size, np.float32)}
+    parts = outputs.shape[1]
+    start = {
+        "slope": np.full(parts if is_fitted else 1, 1 / parts, np.float32),
+        "offset": np.zeros(target.size, np.float32),
+    }
     weights, _ = minimise(_calibrated_loss(target), start, outputs, labels)
-    return Calibration(float(weights["slope"]), tuple(np.asarray(weights["offset"]).tolist()))
+    slope = np.broadcast_to(np.asarray(weights["slope"]), parts)
+    return Calibration(tuple(slope.tolist()), tuple(np.asarray(weights["offset"]).tolist()))
 
 
 @lru_cache
 def _calibrated_loss(target: Target) -> Objective:
     loss = losses.of(target)
-    return lambda weights, outputs, labels: loss(weights["slope"] * outputs + weights["offset"], labels).mean()
+
+    def objective(weights: Point, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        slope = jnp.broadcast_to(weights["slope"], outputs.shape[1:2])
+        away = SHRINKAGE * ((slope - 1 / outputs.shape[1]) ** 2).sum()
+        return loss(losses.blend(outputs, slope, jnp.asarray(weights["offset"])), labels).mean() + away
+
+    return objective
 
 
 def weibull_power(survival: Vector, half_rate: float, ratio: float) -> float:
@@ -155,15 +176,20 @@ class Conformal:
 
 def conformal(answers: Vector, labels: Vector, target: Target) -> Conformal:
     """From answers (n,) or (n, size) to rows that the model was not trained on."""
-    grid = np.linspace(0, 1, LEVELS)
     if target.levels:
-        errors = (1 - of_label(answers, labels, target)).astype(np.float64)
-        return Conformal(np.quantile(errors, grid, method="higher")[None])
+        return Conformal(_cautious_quantiles(1 - of_label(answers, labels, target))[None])
     bins = int(np.clip(len(labels) // ROWS_OF_BIN, 1, MOST_BINS))
     edges = np.unique(np.quantile(answers, np.linspace(0, 1, bins + 1)[1:-1]))
-    place, residuals = np.searchsorted(edges, answers), (labels - answers).astype(np.float64)
+    place, residuals = np.searchsorted(edges, answers), labels - answers
     rows = (residuals[place == i] for i in range(len(edges) + 1))
-    return Conformal(np.array([np.quantile(r if len(r) else residuals, grid) for r in rows]), tuple(edges.tolist()))
+    return Conformal(np.array([_cautious_quantiles(r if len(r) else residuals) for r in rows]), tuple(edges.tolist()))
+
+
+def _cautious_quantiles(values: Vector) -> NDArray[np.float64]:
+    """Order statistics of rank (n + 1) q, away from the middle: a row still to come counts as one of them."""
+    grid, n = np.linspace(0, 1, LEVELS), len(values)
+    rank = np.where(grid < 0.5, np.floor((n + 1) * grid), np.ceil((n + 1) * grid))  # noqa: PLR2004
+    return np.sort(values.astype(np.float64))[np.clip(rank, 1, n).astype(int) - 1]
 
 
 def of_label(answers: Vector, labels: Vector, target: Target) -> Vector:

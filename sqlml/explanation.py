@@ -99,5 +99,6 @@ def importance(method: Method, fitted: Fitted, options: ModelOptions, test: Arra
 
 def _loss(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vector, labels: Vector) -> float:
     outputs = predict(method.forward(fitted.encoder, options), fitted.state.weights, inputs)
-    link = fitted.calibration.slope * outputs + np.asarray(fitted.calibration.offset, np.float32)
-    return float(losses.of(fitted.encoder.target)(jnp.asarray(link), jnp.asarray(labels)).mean())
+    calibration = fitted.calibration
+    link = losses.blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
+    return float(losses.of(fitted.encoder.target)(link, jnp.asarray(labels)).mean())

@@ -52,9 +52,14 @@ def mean_of_members(outputs: jax.Array, target: Target) -> jax.Array:
     return outputs.mean(1)
 
 
+def blend(outputs: jax.Array, slope: jax.Array, offset: jax.Array) -> jax.Array:
+    """The weighted sum of the parts: (n, parts, size) → (n, size)."""
+    return jnp.einsum("npo,p->no", outputs, slope) + offset
+
+
 def answers(outputs: jax.Array | NDArray[np.float32], target: Target, calibration: Calibration) -> jax.Array:
-    """Outputs (n, size) → probabilities of the positive class (n,), of each class (n, size), or numbers (n,)."""
-    link = calibration.slope * jnp.asarray(outputs) + jnp.asarray(calibration.offset)
+    """Outputs (n, parts, size) → probabilities of the positive class (n,), of each class (n, size), or numbers (n,)."""
+    link = blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
     if target.kind == "binary":
         return jax.nn.sigmoid(link[:, 0]) ** calibration.power
     if target.kind == "classes":

@@ -33,6 +33,7 @@ class ModelOptions:
     batch_size: int = option(1024, "Rows in a mini-batch.", minimum=1)
     epochs: int = option(60, "At most so many passes over the training rows.", minimum=1)
     patience: int = option(4, "Stop after so many passes without improvement.", minimum=1)
+    blend: str = option("half", "Net and linear model: half and half, or fitted on the held-out rows of the folds.")
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
@@ -69,6 +70,12 @@ class BehaviorOptions(ModelOptions):
 class QueryOptions(ModelOptions):
     """Options of a query model: each row of the query is an example."""
 
+    width: int = option(64, "Units of the hidden layers.", minimum=1)
+    learning_rate: float = option(4e-3, "Peak learning rate of AdamW.", minimum=1e-6, maximum=1)
+    batch_size: int = option(256, "Rows in a mini-batch.", minimum=1)
+    epochs: int = option(80, "At most so many passes over the training rows.", minimum=1)
+    patience: int = option(8, "Stop after so many passes without improvement.", minimum=1)
+    blend: str = option("fitted", "Net and linear model: half and half, or fitted on the held-out rows of the folds.")
     task: str | None = option(None, "classification or regression. Default: what the type of the label says.")
     label: str | None = option(None, "The column to predict. Required.")
     key: str | None = option(None, "The column that names a row; it is not learnt from.")

@@ -175,7 +175,8 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
     """
     weights = Catalog(cursor, version.database).weights(version.version_id)
     stored = part(weights, CALIBRATION)
-    calibration = Calibration(stored["slope"].item(), tuple(stored["offset"].tolist()), stored["power"].item())
+    slope, offset = (tuple(stored[name].tolist()) for name in ("slope", "offset"))
+    calibration = Calibration(slope, offset, stored["power"].item())
     background = weights.pop(BACKGROUND, np.zeros((0, 0), np.float32))
     encoder = version.encoder
     forward = METHODS[version.method].forward(encoder, version.options)
@@ -196,7 +197,8 @@ def _main_output(
     forward: MethodForward, weights: Weights, calibration: Calibration, rows: jax.Array, mixed: jax.Array
 ) -> jax.Array:
     """The calibrated output that an explanation is of: for several classes, that of the class predicted for `rows`."""
-    outputs, own = (calibration.slope * forward(weights, x) + jnp.asarray(calibration.offset) for x in (mixed, rows))
+    slope, offset = jnp.asarray(calibration.slope), jnp.asarray(calibration.offset)
+    outputs, own = (losses.blend(forward(weights, x), slope, offset) for x in (mixed, rows))
     return jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
 
 

@@ -148,7 +148,7 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
     counted = f"SELECT count_if(__sqlml_test), count_if(NOT __sqlml_test) FROM {EXAMPLES}"
     test, training = cursor.execute(counted).fetchall()[0]
     if min(test, training) < LEAST_OF_EACH:
-        raise DataError(f"The split '{how}' holds out {test:,} of {test + training:,} rows: both parts need more.")
+        raise DataError(f"The split '{how}' holds out {test:,} of {test + training:,} rows: too few different rows.")
     return how
 
 

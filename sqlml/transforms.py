@@ -139,12 +139,12 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Outputs → answers: `slope` times outputs plus an `offset` an output, and a power where a window was too short.
+    """Outputs → answers: a `slope` a part of the method, an `offset` an output, a power where a window was too short.
 
     For a binary label it is Platt scaling (Platt 1999). The probability of no event in the horizon is that of none in
     the window to the power of `power`: the cumulative hazard grows as time to the power of a Weibull shape.
     """
 
-    slope: float = 1.0
+    slope: tuple[float, ...] = (1.0,)
     offset: tuple[float, ...] = (0.0,)
     power: float = 1.0

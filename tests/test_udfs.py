@@ -1,4 +1,4 @@
-"""One suite over every kind of function: ours today, a third party's tomorrow."""
+"""One suite over every kind of function that goes by customer: ours today, a third party's tomorrow."""
 
 import pkgutil
 
@@ -6,10 +6,12 @@ import pytest
 
 import sqlml
 from sqlml import registry
+from sqlml.tasks import BEHAVIOR_TASKS, TASKS
 from tests.conftest import close
 
-NAMES = {"score": "churn_score"}
-KINDS = sorted(registry.kinds())
+NAMES = {kind: name for task in BEHAVIOR_TASKS.values() for kind, name, is_table in task.named("churn") if not is_table}
+AT = {kind: name for task in BEHAVIOR_TASKS.values() for kind, name, is_table in task.named("churn") if is_table}
+KINDS = sorted(NAMES)
 
 
 def rows(con, sql):
@@ -20,7 +22,8 @@ def test_a_file_is_named_like_its_kind():
     import importlib
 
     package = importlib.import_module("sqlml" + ".udfs")
-    assert sorted(m.name for m in pkgutil.iter_modules(package.__path__)) == KINDS == sorted(NAMES)
+    assert sorted(m.name for m in pkgutil.iter_modules(package.__path__)) == sorted(registry.kinds())
+    assert set(registry.kinds()) == {f.kind for task in TASKS for f in task.functions}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,7 +59,7 @@ class TestConformance:
         assert varied
 
     def test_the_table_form_agrees_and_keeps_rows_and_columns(self, shop, kind):
-        at = registry.kinds()[kind].function_at.format(model="churn")
+        at = AT[kind]
         shop.execute("""CREATE OR REPLACE TEMP TABLE asked AS SELECT customer_id, 'x' AS note,
             TIMESTAMP '2026-01-01' + to_days((customer_id % 3 * 20)::INT) AS as_of FROM behavior.customers LIMIT 300""").fetchall()
         relation = shop.sql(f"FROM {at}('asked')")
@@ -69,7 +72,7 @@ class TestConformance:
             assert close(mine, {i: expected[i] for i in mine})
 
     def test_the_table_form_of_ids_alone_takes_the_latest_moment(self, shop, kind):
-        at = registry.kinds()[kind].function_at.format(model="churn")
+        at = AT[kind]
         sql = f"WITH r AS (SELECT customer_id FROM behavior.customers LIMIT 50) FROM {at}('r') ORDER BY 1"
         relation = shop.sql(sql)
         assert relation.columns == ["customer_id", NAMES[kind]]
@@ -79,7 +82,7 @@ class TestConformance:
         assert close(got, single)
 
     def test_times_of_any_type_mean_the_same_moment(self, shop, kind):
-        name, at = NAMES[kind], registry.kinds()[kind].function_at.format(model="churn")
+        name, at = NAMES[kind], AT[kind]
         moment = "TIMESTAMP '2026-01-01 03:00:00'"
         expected = rows(shop, f"SELECT customer_id, {name}(customer_id, {moment}) FROM behavior.customers ORDER BY 1")
         with shop.cursor() as con:

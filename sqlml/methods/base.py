@@ -56,5 +56,5 @@ class Method(Protocol):
         ...
 
     def forward(self, encoder: Encoder, options: ModelOptions) -> Forward:
-        """(weights, inputs (n, columns)) → outputs (n, size): pure, compiled by the caller, always the same object."""
+        """(weights, inputs (n, columns)) → outputs (n, parts, size): pure and always the same object."""
         ...

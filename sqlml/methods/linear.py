@@ -50,8 +50,8 @@ def fit(
 
 @lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
-    """Slope times design plus intercept."""
-    return lambda weights, inputs: _design(inputs, encoder) @ weights["slope"] + weights["intercept"]
+    """One part: slope times design plus intercept."""
+    return lambda weights, inputs: (_design(inputs, encoder) @ weights["slope"] + weights["intercept"])[:, None]
 
 
 @partial(jax.jit, static_argnums=0)

@@ -56,14 +56,14 @@ def fit(
 
 @lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
-    """The outputs of the members' mean answer, halfway to those of the linear model."""
+    """Two parts: the outputs of the members' mean answer, and those of the linear model."""
     module, prepare, straight = _module(encoder, options), _prepare(encoder), linear.forward(encoder, options)
 
     def outputs(weights: Weights, inputs: jax.Array) -> jax.Array:
         params = {"params": unflatten_dict(dict(part(weights, "net")), sep=".")}
         members = jnp.asarray(module.apply(params, *prepare(inputs)))
         bent = losses.mean_of_members(members, encoder.target)
-        return (bent + straight(part(weights, "linear"), inputs)) / 2
+        return jnp.concatenate([bent[:, None], straight(part(weights, "linear"), inputs)], 1)
 
     return outputs
 

@@ -1,0 +1,248 @@
+"""CREATE MODEL … AS SELECT …: labels of every kind, columns of every type, rows in any shape."""
+
+import duckdb
+import numpy as np
+import pytest
+
+import sqlml
+from sqlml import options, tabular
+from sqlml.errors import DataError, OptionError, SqlmlError
+from tests.conftest import one
+
+FAST = "epochs = 12, members = 2, width = 8, folds = 2, bins = 8, patience = 4"
+PEOPLE = """CREATE TABLE people AS
+    SELECT i AS person_id, (hash(i, 1) % 1000 / 100.0)::DOUBLE AS visits, hash(i, 2) % 1000 / 1000.0 AS noise,
+           ['red', 'green', 'blue'][(1 + hash(i, 3) % 3)::INT] AS colour, DATE '2024-01-01' + (hash(i, 4) % 700)::INT AS joined,
+           [['a'], ['a', 'b'], ['b'], NULL][(1 + hash(i, 5) % 4)::INT] AS tags,
+           CASE WHEN hash(i, 7) % 2 = 0 THEN 'this was a great fit for me' ELSE 'a very poor and sad fit ' END || i AS review,
+           CASE WHEN hash(i, 6) % 20 = 0 THEN NULL ELSE (hash(i, 6) % 100)::INT END AS age,
+           visits - 5 + 2 * (colour = 'red')::INT + 2 * (hash(i, 7) % 2 = 0)::INT - 1 AS signal,
+           hash(i, 8) / 18446744073709551616.0 < 1 / (1 + exp(-signal)) AS churned
+    FROM range(3000) t(i)"""
+KEYS = "key = 'person_id', exclude = ['signal']"
+
+
+@pytest.fixture(scope="module")
+def db():
+    with sqlml.connect() as con:
+        con.execute(PEOPLE).fetchall()
+        con.execute(f"CREATE MODEL p OPTIONS (label = 'churned', {KEYS}, {FAST}) AS SELECT * FROM people").fetchall()
+        yield con
+
+
+def record(con, sql):
+    return [(topic, item, detail) for topic, item, detail in con.execute(sql).fetchall()]
+
+
+def test_a_flag_is_classified_and_the_record_says_how(db):
+    metrics = dict(db.execute("SELECT method, value FROM ml.metrics WHERE metric = 'auc'").fetchall())
+    assert metrics["net"] > 0.85 > metrics["base rate"] == 0.5
+    assert one(db, "SELECT tested FROM ml.versions") == "random"
+    left_out = dict(db.execute("SELECT name, detail FROM ml.features WHERE NOT is_used").fetchall())
+    assert left_out["churned"] == "the label"
+    assert left_out["person_id"] == "the key"
+    used = [name for (name,) in db.execute("SELECT name FROM ml.features WHERE is_used").fetchall()]
+    assert {"visits", "colour", "age", "joined (age)", "tags has a", "review: great"} <= set(used)
+    low, high = db.execute("SELECT min(p_score(t)), max(p_score(t)) FROM people t").fetchall()[0]
+    assert 0 <= low < 0.2
+    assert 0.8 < high <= 1
+
+
+def test_the_functions_agree(db):
+    wrong = """SELECT count(*) FROM people t WHERE p_class(t) <> (p_score(t) >= .5)
+        OR abs(p_proba(t)[true] - p_score(t)) > 1e-6 OR abs(p_proba(t)[true] + p_proba(t)[false] - 1) > 1e-6
+        OR len(p_interval(t, coverage := .999)) < len(p_interval(t, coverage := .5))"""
+    assert one(db, wrong) == 0
+    both = """SELECT count(*) FROM ml.predict('p', 'SELECT * FROM people -- ; all of them
+        WHERE colour = ''red'';') WHERE predicted_churned <> (predicted_churned_probability >= .5)"""
+    assert one(db, both) == 0
+    assert len(db.sql("FROM ml.predict('p', 'SELECT * FROM people')").columns) == 12
+
+
+def test_a_row_may_come_in_any_shape(db):
+    expected = db.execute("SELECT p_score(t) FROM people t ORDER BY person_id LIMIT 50").fetchall()
+    reordered = "SELECT review, 'more' AS extra, age::VARCHAR AS age, joined::TIMESTAMP AS joined, tags, visits::DECIMAL(9, 2) AS VISITS, colour, noise, person_id FROM people"
+    assert db.execute(f"SELECT p_score(r) FROM ({reordered}) r ORDER BY person_id LIMIT 50").fetchall() == expected
+    unseen = "SELECT * REPLACE ('purple' AS colour, NULL AS age, NULL AS tags, 'nan'::DOUBLE AS visits) FROM people"
+    assert one(db, f"SELECT count(p_score(r)) FROM ({unseen}) r") == 3000
+    with pytest.raises(duckdb.BinderException, match="visits"):
+        db.execute("SELECT p_score(r) FROM (SELECT * EXCLUDE (visits) FROM people) r")
+    with pytest.raises(duckdb.ConversionException, match="many"):
+        db.execute("SELECT p_score(r) FROM (SELECT * REPLACE ('many' AS visits) FROM people) r").fetchall()
+
+
+def test_effects_add_up_to_the_score(db):
+    rows = db.execute("""SELECT ln(p_score(t) / (1 - p_score(t))), list_sum(list_transform(p_explain(t), lambda e: e.effect)),
+                         p_explain(t)[1].feature FROM people t LIMIT 1000""").fetchall()
+    score, total, first = zip(*rows, strict=True)
+    assert np.std(np.array(score) - np.array(total)) < 1e-4
+    assert max(set(first), key=first.count) in ("visits", "colour", "review")
+
+
+def test_noise_has_no_importance(db):
+    found = {name: (mean, spread) for name, mean, spread in db.execute(
+        "SELECT feature, importance, deviation FROM ml.importance").fetchall()}  # fmt: skip
+    assert found["visits"][0] > 10 * found["visits"][1] > 0
+    mean, spread = found["noise"]
+    assert mean <= 2 * spread + 0.002
+
+
+def test_intervals_cover_what_they_say(db):
+    assert 0.85 <= one(db, "SELECT value FROM ml.metrics WHERE metric = 'coverage_90'") <= 0.95
+    db.execute(
+        f"CREATE MODEL v OPTIONS (label = 'signal', key = 'person_id', {FAST}) AS SELECT * FROM people"
+    ).fetchall()
+    covered = """SELECT avg((signal BETWEEN v_interval(t).low AND v_interval(t).high)::INT),
+                        avg((signal BETWEEN v_interval(t, coverage := .5).low AND v_interval(t, coverage := .5).high)::INT),
+                        corr(v(t), signal) FROM people t"""
+    wide, narrow, fit = db.execute(covered).fetchall()[0]
+    assert 0.85 <= wide <= 0.96
+    assert 0.4 <= narrow <= 0.65
+    assert fit > 0.95
+    assert "'low'" in str(one(db, "SELECT v_interval(t) FROM people t LIMIT 1"))
+    db.execute("DROP MODEL v").fetchall()
+
+
+def test_several_classes(db):
+    db.execute(f"""CREATE MODEL c OPTIONS (label = 'colour', key = 'person_id', {FAST}) AS
+        SELECT * REPLACE (signal + 6 * list_position(['red', 'green', 'blue'], colour) AS signal) FROM people""").fetchall()
+    assert one(db, "SELECT value FROM ml.metrics WHERE metric = 'accuracy' AND method = 'net'") > 0.6
+    wrong = """SELECT count(*) FROM people t WHERE c(t) <> map_keys(c_proba(t))[list_position(map_values(c_proba(t)), list_max(map_values(c_proba(t))))]
+               OR abs(list_sum(map_values(c_proba(t))) - 1) > 1e-5 OR NOT list_contains(['red', 'green', 'blue'], c(t))"""
+    assert one(db, wrong) == 0
+    assert len(one(db, "SELECT c_explain(t) FROM people t LIMIT 1")) > 3
+    db.execute("DROP MODEL c").fetchall()
+
+
+def test_a_skewed_label_is_an_amount_and_its_total_fits(db):
+    db.execute(f"""CREATE MODEL m OPTIONS (label = 'spend', key = 'person_id', {FAST.replace("epochs = 12", "epochs = 60")}) AS
+        SELECT person_id, visits, colour, CASE WHEN churned THEN 0 ELSE exp(visits / 2) * (1 + noise) END AS spend FROM people""").fetchall()
+    assert one(db, "SELECT encoder->>'$.target.kind' FROM ml.versions WHERE model = 'm'") == "amount"
+    low, total = (
+        db.execute("""SELECT min(m(t)), sum(m(t)) / sum(CASE WHEN churned THEN 0 ELSE exp(visits / 2) * (1 + noise) END)
+                               FROM people t""").fetchall()[0]
+    )
+    assert low >= 0
+    assert 0.85 < total < 1.15
+    db.execute("DROP MODEL m").fetchall()
+
+
+def test_a_replaced_model_leaves_no_function_of_another_kind(db):
+    for label in ("churned", "visits"):
+        db.execute(f"CREATE OR REPLACE MODEL k OPTIONS (label = '{label}', {KEYS}, method = '{'logistic' if label == 'churned' else 'linear'}') "
+                   "AS SELECT * FROM people").fetchall()  # fmt: skip
+    names = {
+        n
+        for (n,) in db.execute(
+            "SELECT function_name FROM duckdb_functions() WHERE function_name LIKE 'k%' AND schema_name = 'main'"
+        ).fetchall()
+    }
+    assert {n for n in names if n in ("k", "k_score", "k_class", "k_proba", "k_interval", "k_explain")} == {
+        "k",
+        "k_interval",
+        "k_explain",
+    }
+    db.execute("DROP MODEL k").fetchall()
+    assert (
+        one(db, "SELECT count(*) FROM duckdb_functions() WHERE function_name IN ('k', 'k__predict', 'k_explain')") == 0
+    )
+
+
+def held_out(con, sql, **values):
+    rows = con.sql(sql).to_arrow_table()
+    chosen = options.make(options.QueryOptions, values)
+    with con.native.cursor() as cursor:
+        types = tabular.load(cursor, rows)
+        how = tabular.hold_out(cursor, types, tabular.target_of(cursor, types, chosen), chosen)
+        return how, cursor.sql(f"FROM {tabular.EXAMPLES}").to_arrow_table().to_pylist()
+
+
+def test_equal_rows_never_straddle_a_split(con):
+    twice = "SELECT i // 3 AS a, (i // 3) % 7 AS b, (i // 3) % 2 = 0 AS y FROM range(900) t(i)"
+    how, rows = held_out(con, twice, label="y")
+    assert how == "random"
+    places = {}
+    for row in rows:
+        places.setdefault(row["a"], set()).add((row["__sqlml_test"], row["__sqlml_fold"]))
+    assert all(len(found) == 1 for found in places.values())
+    assert 0.18 < np.mean([row["__sqlml_test"] for row in rows]) < 0.22
+    for fold in range(3):
+        assert (
+            0.4 < np.mean([row["y"] for row in rows if row["__sqlml_fold"] == fold and not row["__sqlml_test"]]) < 0.6
+        )
+
+
+def test_the_newest_rows_or_the_marked_ones_are_held_out(con):
+    sql = "SELECT i, DATE '2025-01-01' + i::INT AS day, i % 5 = 0 AS mark, i % 2 = 0 AS y FROM range(200) t(i)"
+    how, rows = held_out(con, sql, label="y", split_column="day")
+    assert how == "time"
+    assert {r["__sqlml_test"] for r in rows if r["i"] < 160} == {False}
+    assert {r["__sqlml_test"] for r in rows if r["i"] > 160} == {True}
+    how, rows = held_out(con, sql, label="y", split_column="mark")
+    assert how == "custom"
+    assert all(r["__sqlml_test"] == r["mark"] for r in rows)
+
+
+@pytest.mark.parametrize(
+    ("given", "query", "error", "message"),
+    [
+        ("key = 'i'", "SELECT 1 AS i", OptionError, "label is missing"),
+        ("label = 'nope'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no column 'nope'"),
+        ("label = 'y', key = 'nope'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no column 'nope'"),
+        ("label = 'y', columns = ['z']", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no column 'z'"),
+        ("label = 'y'", "SELECT i, i % 2 AS y FROM range(10) t(i)", DataError, "50 are the least"),
+        ("label = 'y'", "SELECT i, 1 AS y FROM range(99) t(i)", DataError, "the same"),
+        ("label = 'y'", "SELECT i, NULL::INT AS y FROM range(99) t(i)", DataError, "not NULL: 0"),
+        ("label = 'y'", "SELECT i, CASE WHEN i < 3 THEN 'rare' ELSE 'often' END AS y FROM range(99) t(i)", DataError, "'rare' of the label"),
+        ("label = 'y'", "SELECT i % 2 AS y, 7 AS constant FROM range(99) t(i)", DataError, "too few different rows"),
+        ("label = 'y', task = 'regression'", "SELECT i, 'x' || i % 2 AS y FROM range(99) t(i)", OptionError, "needs a number"),
+        ("label = 'y', task = 'churn'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no task 'churn'"),
+        ("label = 'y', positive = '3'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "one of two classes"),
+        ("label = 'y', split = 'tim'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "Did you mean time"),
+        ("label = 'y', split = 'time'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "needs a split_column"),
+        ("label = 'y', method = 'forest'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no method 'forest'"),
+        ("label = 'y'", "SELECT i, i AS I, i % 2 AS y FROM range(99) t(i)", DataError, "twice"),
+        ("horizon = '3 days'", "SELECT 1", OptionError, "no option 'horizon'"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_before_anything_is_written(con, given, query, error, message):
+    with pytest.raises(error, match=message):
+        con.execute(f"CREATE MODEL q OPTIONS ({given}) AS {query}")
+    assert con.execute("SHOW MODELS").fetchall() == []
+
+
+def test_a_leak_is_named(con):
+    con.execute(PEOPLE).fetchall()
+    rows = record(con, f"CREATE MODEL q OPTIONS (label = 'churned', {KEYS}, method = 'logistic') AS "
+                  "SELECT *, CASE WHEN churned THEN 'left' ELSE 'stayed' END AS status FROM people")  # fmt: skip
+    assert any("'status' alone tells the label" in detail for topic, _, detail in rows if topic == "warning")
+
+
+def test_rows_from_variables_parameters_and_odd_names(con):
+    frame = con.sql(
+        'SELECT i AS "select", i % 7 AS "a ""b""; --", i % 3 = 0 AS "it\'s" FROM range(400) t(i)'
+    ).to_arrow_table()
+    assert len(frame) == 400
+    con.execute(
+        f"""CREATE MODEL "my ""model" OPTIONS (label = 'it''s', method = 'logistic', {FAST}) AS
+                    SELECT * FROM frame WHERE "select" >= ?""",
+        [50],
+    ).fetchall()
+    scored = con.execute('SELECT count("my ""model_score"(f)) FROM frame f').fetchall()
+    assert scored == [(400,)]
+    assert len(con.execute("""FROM ml.predict('my "model', 'FROM frame')""").fetchall()) == 400
+    con.execute('DROP MODEL "my ""model"').fetchall()
+
+
+def test_a_file_with_a_query_model_alone_opens_again(tmp_path):
+    path = tmp_path / "tabular.duckdb"
+    with sqlml.connect(path) as con:
+        con.execute(PEOPLE).fetchall()
+        con.execute(
+            f"CREATE MODEL p OPTIONS (label = 'churned', {KEYS}, method = 'logistic') AS FROM people"
+        ).fetchall()
+        expected = con.execute("SELECT p_score(t) FROM people t LIMIT 9").fetchall()
+    with sqlml.connect(path, read_only=True) as con:
+        assert con.execute("SELECT p_score(t) FROM people t LIMIT 9").fetchall() == expected
+        with pytest.raises(SqlmlError):
+            con.execute("DROP MODEL nothing")
