@@ -28,13 +28,21 @@ def interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[fl
     return float(low), float(high)
 
 
-def verdict(difference: float, low: float, high: float) -> str:
+def mean_interval(differences: NDArray[np.float64], draws: int, seed: int = 0) -> tuple[float, float]:
+    """The middle 95 % of the means of resampled paired differences (n,)."""
+    rng, n = np.random.default_rng(seed), len(differences)
+    means = [differences[rng.integers(0, n, n)].mean() for _ in range(draws)]
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def verdict(difference: float, low: float, high: float, level: float = LEVEL) -> str:
     """beats, behind, level or undecided."""
     if low > 0:
         return "beats"
     if high < 0:
         return "behind"
-    return "level" if abs(difference) <= LEVEL else "undecided"
+    return "level" if abs(difference) <= level else "undecided"
 
 
 def _auc(counts: NDArray[np.int64], is_positive: NDArray[np.bool_], starts: NDArray[np.int64]) -> float:

@@ -15,7 +15,19 @@ from pathlib import Path
 Row = Mapping[str, object]
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = ("sqlml", "duckdb", "pyarrow", "numpy", "jax", "flax", "optax", "scikit-learn", "lightgbm")
+PACKAGES = (
+    "sqlml",
+    "duckdb",
+    "pyarrow",
+    "numpy",
+    "jax",
+    "flax",
+    "optax",
+    "scikit-learn",
+    "lightgbm",
+    "catboost",
+    "xgboost",
+)
 
 
 def save(name: str, command: str, rows: Sequence[Row]) -> Path:

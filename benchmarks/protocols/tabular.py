@@ -1,0 +1,181 @@
+"""Query models: sqlml against the peers in five stratified folds, every tuning inside the training rows.
+
+A fold's model is made by CREATE MODEL on its training rows and scored by its function; `seconds` are those of CREATE
+MODEL, with the hold-out, its test, importances and calibration; those of a peer are its fit alone, tuning included.
+AUC, AP, log-loss and Brier are means over the folds, ECE is of the scores of all folds together. `rows_per_second` is
+scoring from a DuckDB table to a DuckDB table. The verdicts are of a paired bootstrap of the pooled rows.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
+
+import sqlml
+from benchmarks import bootstrap
+from benchmarks.data import FOLDER
+from benchmarks.report import Row
+from sqlml.queries import literal
+
+Scores = NDArray[np.float64]
+PEERS = ("logistic", "mlp", "lightgbm_default", "lightgbm_small", "xgboost", "catboost")
+OURS = "sqlml"
+FOLDS, QUICK_FOLDS, DRAWS, QUICK_DRAWS = 5, 2, 2_000, 200
+BINS = 15
+LEVEL_LOSS = 0.02
+
+
+@dataclass(frozen=True)
+class Case:
+    """A table with a binary label."""
+
+    name: str
+    label: str
+    key: str
+    exclude: tuple[str, ...] = ()
+
+
+CASES = (
+    Case("telco_churn", "churn", "customer_id"),
+    Case("bank_churn", "churn", "customer_id", ("surname",)),
+    Case("online_shoppers", "revenue", "row_id"),
+    Case("credit_default", "default_next_month", "customer_id"),
+)
+
+
+@dataclass
+class Found:
+    """What a method gave: scores of all rows, each from the fold that held it out, and its seconds and coverage."""
+
+    scores: Scores
+    seconds: list[float]
+    score_seconds: list[float]
+    coverage: list[float]
+
+
+def run(*, is_quick: bool) -> list[Row]:
+    """All tables that are there; a quick run takes two folds of the first."""
+    rows: list[Row] = []
+    cases = [case for case in CASES if _file(case).exists()] if FOLDER in os.environ else []
+    for case in cases[: 1 if is_quick else None]:
+        rows += _case(case, QUICK_FOLDS if is_quick else FOLDS, QUICK_DRAWS if is_quick else DRAWS)
+    return rows
+
+
+def _file(case: Case) -> Path:
+    return Path(os.environ[FOLDER]) / f"{case.name}.parquet"
+
+
+def _case(case: Case, folds: int, draws: int) -> list[Row]:
+    with sqlml.connect() as con:
+        con.execute(
+            f"CREATE TABLE data AS SELECT row_number() OVER () AS n, * FROM {literal(str(_file(case)))}"
+        ).fetchall()
+        frame = con.native.sql("FROM data ORDER BY n").df()
+        labels = frame[case.label].astype(int).to_numpy()
+        parts = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(labels, labels))[:folds]
+        inputs = frame.drop(columns=["n", case.label, case.key, *case.exclude])
+        found = {OURS: _ours(con, case, parts, len(labels))}
+        for peer in PEERS:
+            found[peer] = _peer(peer, inputs, labels, parts)
+            print(f"{case.name}: {peer}, {np.mean(found[peer].seconds):.1f} s a fold", file=sys.stderr)
+    tested = np.concatenate([test for _, test in parts])
+    return list(_rows(case, labels, parts, tested, found, draws))
+
+
+def _ours(con: sqlml.Connection, case: Case, parts: list[tuple[NDArray[Any], NDArray[Any]]], rows: int) -> Found:
+    found = Found(np.zeros(rows), [], [], [])
+    exclude = ", ".join(map(literal, ("n", *case.exclude)))
+    for training, test in parts:
+        marks = pd.DataFrame({"n": np.r_[training, test] + 1, "is_test": [False] * len(training) + [True] * len(test)})
+        con.register("marks", marks)
+        started = time.perf_counter()
+        con.execute(f"""CREATE OR REPLACE MODEL m OPTIONS (
+            task = 'classification', label = '{case.label}', key = '{case.key}', exclude = [{exclude}])
+            AS SELECT data.* FROM data JOIN marks USING (n) WHERE NOT is_test""").fetchall()
+        found.seconds.append(time.perf_counter() - started)
+        con.execute(
+            "CREATE OR REPLACE TABLE test AS SELECT data.* FROM data JOIN marks USING (n) WHERE is_test"
+        ).fetchall()
+        con.execute("CREATE OR REPLACE TABLE scored AS SELECT n, m_score(t) AS score FROM test t").fetchall()  # warm up
+        started = time.perf_counter()
+        con.execute("CREATE OR REPLACE TABLE scored AS SELECT n, m_score(t) AS score FROM test t").fetchall()
+        found.score_seconds.append(time.perf_counter() - started)
+        scored = con.execute("FROM scored ORDER BY n").fetchnumpy()
+        found.scores[scored["n"] - 1] = scored["score"]
+        covered = f"SELECT avg(list_contains(m_interval(t), {case.label})::INT) FROM test t"
+        found.coverage.append(con.execute(covered).fetchall()[0][0])
+        con.unregister("marks")
+    return found
+
+
+def _peer(
+    peer: str, inputs: pd.DataFrame, labels: NDArray[Any], parts: list[tuple[NDArray[Any], NDArray[Any]]]
+) -> Found:
+    """A peer fits, then the round trip of a score: its own table of inputs to probabilities."""
+    found = Found(np.zeros(len(labels)), [], [], [])
+    fit = import_module(f"benchmarks.peers.tables.{peer}").fit
+    for training, test in parts:
+        started = time.perf_counter()
+        predict = fit(inputs.iloc[training], labels[training])
+        found.seconds.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        found.scores[test] = predict(inputs.iloc[test])
+        found.score_seconds.append(time.perf_counter() - started)
+    return found
+
+
+def _rows(
+    case: Case,
+    labels: NDArray[Any],
+    parts: list[tuple[NDArray[Any], NDArray[Any]]],
+    tested: NDArray[Any],
+    found: Mapping[str, Found],
+    draws: int,
+) -> Iterator[Row]:
+    drawn = {name: bootstrap.auc_draws(labels[tested], one.scores[tested], draws) for name, one in found.items()}
+    losses = {name: _losses(labels[tested], one.scores[tested]) for name, one in found.items()}
+    for name, one in found.items():
+        means = np.mean([_metrics(labels[test], one.scores[test]) for _, test in parts], axis=0)
+        row: dict[str, object] = {"case": case.name, "method": name}
+        row |= dict(zip(("auc", "ap", "log_loss", "brier"), map(float, means), strict=True))
+        row["ece"] = _ece(labels[tested], one.scores[tested])
+        row["coverage_90"] = float(np.mean(one.coverage)) if one.coverage else None
+        if name != OURS:
+            low, high = bootstrap.interval(drawn[OURS], drawn[name])
+            row["sqlml_auc"] = bootstrap.verdict(float(np.mean(drawn[OURS] - drawn[name])), low, high)
+            gain = bootstrap.mean_interval(losses[name] - losses[OURS], draws)
+            level = LEVEL_LOSS * float(losses[OURS].mean())
+            row["sqlml_log_loss"] = bootstrap.verdict(float((losses[name] - losses[OURS]).mean()), *gain, level)
+        row["seconds"] = float(np.mean(one.seconds))
+        row["rows_per_second"] = float(len(tested) / np.sum(one.score_seconds))
+        yield row
+
+
+def _losses(labels: NDArray[Any], scores: Scores) -> Scores:
+    clipped = np.clip(scores, 1e-7, 1 - 1e-7)
+    return -np.where(labels > 0, np.log(clipped), np.log(1 - clipped))
+
+
+def _metrics(labels: NDArray[Any], scores: Scores) -> tuple[float, ...]:
+    return (roc_auc_score(labels, scores), average_precision_score(labels, scores),
+            log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7)), brier_score_loss(labels, scores))  # fmt: skip
+
+
+def _ece(labels: NDArray[Any], scores: Scores) -> float:
+    """Expected calibration error in 15 bins of equal mass."""
+    order = np.argsort(scores, kind="stable")
+    gaps = (abs(labels[part].sum() - scores[part].sum()) for part in np.array_split(order, BINS))
+    return float(sum(gaps) / len(labels))
