@@ -23,7 +23,7 @@ from sqlml.training import Stage, predict
 from sqlml.transforms import Calibration, Encoder, Target
 
 Vector = NDArray[np.float32]
-BOOTSTRAP_ROWS = 3_000_000
+BOOTSTRAP_ROWS = 1_500_000
 SHRINKAGE = 1e-4
 """How much the slopes of several parts are drawn to equal ones."""
 

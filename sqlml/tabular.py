@@ -22,6 +22,7 @@ from sqlml.training import Stage
 from sqlml.transforms import Calibration, Encoder, Target
 
 ROWS, EXAMPLES, ARROW = "sqlml_rows", "sqlml_examples", "sqlml_arrow_rows"
+TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
 SKEWED = 2.0
 """A label without negative values is an amount from this skewness on."""
@@ -179,12 +180,15 @@ def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:
 def learn(
     cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions, stage: Stage
 ) -> Learned:
-    """Fit on the rows that are not held out, measure on those that are, then fit on all of them for as long."""
+    """Fit on the rows that are not held out, measure on those that are, then fit on all of them for as long.
+
+    The bins, vocabularies and telling words stay those of the rows that were not held out.
+    """
     tested = hold_out(cursor, types, target, options)
     chosen, left_out = columns.choose(types, options)
-    training = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test) {ROW}"
-    inputs, unusable = columns.inputs(cursor, EXAMPLES, {name: types[name] for name in chosen}, "__sqlml_label")
-    encoder, _ = encoding.fit(cursor, training, inputs, options.bins, columns.MOST_LEVELS, target)
+    training = f"{TRAINING} {ROW}"
+    inputs, unusable = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
+    encoder, dropped = encoding.fit(cursor, training, inputs, options.bins, columns.MOST_LEVELS, target)
     data = _arrays(cursor, training, encoder)
     test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
     fitted = {
@@ -199,7 +203,6 @@ def learn(
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
     warnings = _leaks(cursor, encoder, target)
-    encoder, dropped = encoding.fit(cursor, f"{EXAMPLES} {ROW}", inputs, options.bins, columns.MOST_LEVELS, target)
     everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
     advised = replace(options, epochs=max(1, mine.state.epochs))
     state = method.fit(everything, encoder, advised, None, stage("all rows"))

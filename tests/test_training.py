@@ -55,8 +55,11 @@ def test_what_is_stored_comes_back(shop):
         con.execute("""CREATE TEMP TABLE sqlml_heldout AS SELECT 1 AS customer_id, as_of, label, score, 'net' AS method
                        FROM ml.predictions LIMIT 0""").fetchall()
         new = NewVersion(
-            "stored", "churn", moment, span, span, span, "in time", known.options, "INTEGER", known.encoder, "SELECT 1", {},
-            {}, 1.0, weights, [], [], ["careful"], [(0.5, 0.6)], [("score", "stored_score", False)],
+            model="stored", task="churn", tested="in time", options=known.options, encoder=known.encoder, input_sql="SELECT 1",
+            packages={}, fingerprint={}, seconds=1.0, weights=weights, features=[("a", True, "8 bins")], warnings=["careful"],
+            training_log=[(0.5, 0.6)], functions=[("score", "stored_score", False)], importance=[("a", 0.5, 0.1)],
+            cutoffs=[("train", moment, 5, 0.5)], key_type="INTEGER", trained_until=moment, horizon=span, label_window=span,
+            lookback=span,
         )  # fmt: skip
         store = con.catalog()
         with store.transaction():

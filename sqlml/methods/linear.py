@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
+import scipy.optimize
 from numpy.typing import NDArray
 
 from sqlml import losses
@@ -21,10 +21,11 @@ from sqlml.options import ModelOptions
 from sqlml.training import Watch
 from sqlml.transforms import Encoder, Target
 
-STEPS = 100
+STEPS = 200
+TOLERANCE = 1e-9
 LARGEST = 1e30
-PADDING = 4096
-"""Rows are padded to a multiple of this: folds of nearly one size share one compilation."""
+PADDING, DOUBLING = 4096, 65_536
+"""Rows are padded to a power of two, from DOUBLING on to a multiple of it: few shapes, few compilations."""
 Array = jax.Array | NDArray[np.float32] | NDArray[np.bool_]
 Point = Mapping[str, Array]
 Objective = Callable[..., jax.Array]
@@ -36,7 +37,7 @@ def fit(
     data: Arrays, encoder: Encoder, options: ModelOptions, stop: Arrays | None = None, watch: Watch = silent
 ) -> State:
     """Minimise the penalised loss by L-BFGS; `stop` is not needed."""
-    extra = -len(data.labels) % PADDING
+    extra = _padded(len(data.labels)) - len(data.labels)
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, (0, extra))
     is_row = np.arange(len(labels)) < len(data.labels)
@@ -48,36 +49,42 @@ def fit(
     return State({name: np.asarray(value) for name, value in weights.items()}, 1, ((loss, loss),))
 
 
+def _padded(rows: int) -> int:
+    if rows > DOUBLING:
+        return rows + -rows % DOUBLING
+    return max(PADDING, 1 << (rows - 1).bit_length())
+
+
 @lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
     """One part: slope times design plus intercept."""
     return lambda weights, inputs: (_design(inputs, encoder) @ weights["slope"] + weights["intercept"])[:, None]
 
 
-@partial(jax.jit, static_argnums=0)
-def _minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, jax.Array]:
-    optimizer = optax.lbfgs()
-    value_of = partial(_with_data, objective, data)
-    value_and_grad = optax.value_and_grad_from_state(value_of)
-
-    def step(carry: tuple[Point, optax.OptState], _: None) -> tuple[tuple[Point, optax.OptState], jax.Array]:
-        weights, state = carry
-        value, gradient = value_and_grad(weights, state=state)
-        updates, state = optimizer.update(gradient, state, weights, value=value, grad=gradient, value_fn=value_of)
-        return (optax.apply_updates(weights, updates), state), value
-
-    (weights, _), values = jax.lax.scan(step, (start, optimizer.init(start)), length=STEPS)
-    return weights, values[-1]
-
-
 def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, float]:
-    """L-BFGS on `objective(weights, *data)`, smooth in the pytree `start`; the minimiser and its value."""
-    weights, value = _minimise(objective, start, *data)
-    return weights, float(value)
+    """L-BFGS on `objective(weights, *data)`, smooth in the arrays of `start`; the minimiser and its value."""
+    on_device = jax.device_put(data)
+    names, shapes = list(start), [np.shape(value) for value in start.values()]
+    ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+
+    def weights(flat: NDArray[np.float64]) -> Point:
+        pieces = np.split(flat.astype(np.float32), ends)
+        return {name: piece.reshape(shape) for name, piece, shape in zip(names, pieces, shapes, strict=True)}
+
+    def value_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, gradient = _value_and_gradient(objective, weights(flat), *on_device)
+        return float(value), np.concatenate([np.ravel(gradient[name]) for name in names]).astype(np.float64)
+
+    first = np.concatenate([np.ravel(start[name]) for name in names]).astype(np.float64)
+    found = scipy.optimize.minimize(
+        value_and_gradient, first, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "ftol": TOLERANCE}
+    )
+    return weights(found.x), float(found.fun)
 
 
-def _with_data(objective: Objective, data: tuple[Array, ...], weights: Point) -> jax.Array:
-    return objective(weights, *data)
+@partial(jax.jit, static_argnums=0)
+def _value_and_gradient(objective: Objective, weights: Point, *data: Array) -> tuple[jax.Array, Point]:
+    return jax.value_and_grad(objective)(weights, *data)
 
 
 @lru_cache
