@@ -17,6 +17,7 @@ from sqlml.errors import SqlmlError
 
 Params = Any
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
+Prepare = Callable[[jax.Array, Any], tuple[jax.Array, ...]]
 CHUNK = 2048
 EPOCH_ROWS = 131_072
 """An epoch is a pass over the rows, but over no more than this many, so that large data are stopped on in time."""
@@ -66,19 +67,21 @@ def train(
     loss: Loss,
     inputs: NDArray[np.float32],
     labels: NDArray[np.float32],
-    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+    prepare: Prepare,
+    context: object,
     settings: Settings,
     stop: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     watch: Watch = lambda epoch, epochs, loss: None,
 ) -> Trained:
-    """Fit `module(*prepare(inputs))` to `labels` by AdamW on mini-batches.
+    """Fit `module(*prepare(inputs, context))` to `labels` by AdamW on mini-batches.
 
     Args:
         module: Its `__call__` takes what `prepare` gives, and `training`.
         loss: (outputs, labels) → loss of each row, shape (n,).
         inputs: Shape (n, columns).
         labels: Shape (n,).
-        prepare: Inputs → arguments of the module; runs inside the compiled step.
+        prepare: (inputs, context) → arguments of the module; runs inside the compiled step.
+        context: Arrays that `prepare` needs; others of equal shapes share a compilation.
         settings: Epochs, batch size and so on.
         stop: Rows to stop early on; the best epoch's parameters come back.
         watch: Called after each epoch.
@@ -89,7 +92,8 @@ def train(
     rng = np.random.default_rng(settings.seed)
     key = jax.random.PRNGKey(settings.seed)
     batch = min(settings.batch_size, max(len(labels), 1))
-    params = _initial(key, inputs[:1], module, prepare)
+    context = jax.device_put(context)
+    params = _initial(key, inputs[:1], context, module, prepare)
     optimizer = _optimizer(settings.learning_rate, settings.weight_decay)
     state = jax.jit(optimizer.init)(params)
     average, steps = params, np.uint32(0)
@@ -99,11 +103,22 @@ def train(
         for rows in _batches(rng, len(labels), batch):
             steps += np.uint32(1)
             params, average, state, value = _step(
-                params, average, state, inputs[rows], labels[rows], key, steps, module, loss, prepare, optimizer
+                params,
+                average,
+                state,
+                inputs[rows],
+                labels[rows],
+                context,
+                key,
+                steps,
+                module,
+                loss,
+                prepare,
+                optimizer,
             )
             losses.append(value)
         train_loss = float(np.mean(jax.device_get(losses)))
-        stop_loss = _mean_loss(module, loss, average, *stop, prepare) if stop else train_loss
+        stop_loss = _mean_loss(module, loss, average, *stop, context, prepare) if stop else train_loss
         log.append((train_loss, stop_loss))
         if not np.isfinite(train_loss):
             raise TrainingError(f"The loss is not finite at epoch {epoch}: lower learning_rate.")
@@ -145,10 +160,8 @@ def _batches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[NDArra
 
 
 @partial(jax.jit, static_argnames=("module", "prepare"))
-def _initial(
-    key: jax.Array, inputs: jax.Array, module: nn.Module, prepare: Callable[[jax.Array], tuple[jax.Array, ...]]
-) -> Params:
-    return module.init(key, *prepare(inputs))
+def _initial(key: jax.Array, inputs: jax.Array, context: object, module: nn.Module, prepare: Prepare) -> Params:
+    return module.init(key, *prepare(inputs, context))
 
 
 @partial(jax.jit, static_argnames=("module", "loss", "prepare", "optimizer"))
@@ -158,16 +171,17 @@ def _step(
     state: optax.OptState,
     inputs: jax.Array,
     labels: jax.Array,
+    context: object,
     key: jax.Array,
     step: jax.Array,
     module: nn.Module,
     loss: Loss,
-    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+    prepare: Prepare,
     optimizer: optax.GradientTransformation,
 ) -> tuple[Params, Params, optax.OptState, jax.Array]:
     def total(params: Params) -> jax.Array:
         outputs: Any = module.apply(
-            params, *prepare(inputs), training=True, rngs={"dropout": jax.random.fold_in(key, step)}
+            params, *prepare(inputs, context), training=True, rngs={"dropout": jax.random.fold_in(key, step)}
         )
         return loss(outputs, labels).mean()
 
@@ -182,11 +196,12 @@ def _losses(
     params: Params,
     inputs: jax.Array,
     labels: jax.Array,
+    context: object,
     module: nn.Module,
     loss: Loss,
-    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+    prepare: Prepare,
 ) -> jax.Array:
-    outputs: Any = module.apply(params, *prepare(inputs))
+    outputs: Any = module.apply(params, *prepare(inputs, context))
     return loss(outputs, labels)
 
 
@@ -196,11 +211,12 @@ def _mean_loss(
     params: Params,
     inputs: NDArray[np.float32],
     labels: NDArray[np.float32],
-    prepare: Callable[[jax.Array], tuple[jax.Array, ...]],
+    context: object,
+    prepare: Prepare,
 ) -> float:
     total = 0.0
     for start in range(0, len(labels), CHUNK):
         size = min(CHUNK, len(labels) - start)
         rows = np.arange(start, start + CHUNK) % len(labels)
-        total += float(_losses(params, inputs[rows], labels[rows], module, loss, prepare)[:size].sum())
+        total += float(_losses(params, inputs[rows], labels[rows], context, module, loss, prepare)[:size].sum())
     return total / len(labels)

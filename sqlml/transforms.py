@@ -69,12 +69,14 @@ class Column:
 
 
 class Layout(NamedTuple):
-    """The encoder as arrays, shape (columns, rows) or (columns,)."""
+    """The encoder as arrays, shape (columns, rows) or (columns,): what changes from fit to fit of one set of columns.
+
+    `steps` is 1 where a row of the lookup table adds to the row before (numbers), 0 where it stands alone.
+    """
 
     edges: Matrix
     last: NDArray[np.int32]
-    missing: NDArray[np.int32]
-    is_category: NDArray[np.bool_]
+    steps: Matrix
     mean: Matrix
     deviation: Matrix
 
@@ -103,12 +105,12 @@ class Encoder:
         for i, column in enumerate(self.columns):
             knots = range(len(column.levels) + 1) if column.is_category else column.edges
             edges[i, : column.rows - 1] = knots
-        rows = np.array([c.rows for c in self.columns], np.int32)
+        last = np.array([c.rows - 2 for c in self.columns], np.int32)
+        row, is_category = np.arange(self.rows)[None], np.array([c.is_category for c in self.columns])
         return Layout(
             edges=edges,
-            last=rows - 2,
-            missing=rows - 1,
-            is_category=np.array([c.is_category for c in self.columns]),
+            last=last,
+            steps=(~is_category[:, None] & (row > 0) & (row <= last[:, None])).astype(np.float32),
             mean=np.array([c.mean for c in self.columns], np.float32),
             deviation=np.array([c.deviation for c in self.columns], np.float32),
         )
@@ -117,6 +119,11 @@ class Encoder:
     def sources(self) -> tuple[str, ...]:
         """The columns of the data that its inputs were made from."""
         return tuple(dict.fromkeys(c.source for c in self.columns))
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Levels of each column, 0 for a number."""
+        return tuple(len(c.levels) for c in self.columns)
 
     def only(self, names: tuple[str, ...]) -> Encoder:
         """The encoder of a few columns."""

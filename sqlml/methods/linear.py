@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sqlml import losses
 from sqlml.encoding import Arrays
-from sqlml.methods.base import Forward, State, silent
+from sqlml.methods.base import Forward, State, Weights, silent
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 from sqlml.transforms import Encoder, Target
@@ -41,12 +41,13 @@ def fit(
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, (0, extra))
     is_row = np.arange(len(labels)) < len(data.labels)
-    design = _compiled_design(inputs, encoder)
+    moments = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation}
+    design = _compiled_design(inputs, moments, encoder.levels)
     size = encoder.target.size
     start = {"slope": np.zeros((design.shape[1], size), np.float32), "intercept": np.zeros(size, np.float32)}
     weights, loss = minimise(_objective(encoder.target), start, design, labels, is_row)
     watch(1, 1, loss)
-    return State({name: np.asarray(value) for name, value in weights.items()}, 1, ((loss, loss),))
+    return State({**moments, **{name: np.asarray(value) for name, value in weights.items()}}, 1, ((loss, loss),))
 
 
 def _padded(rows: int) -> int:
@@ -55,10 +56,15 @@ def _padded(rows: int) -> int:
     return max(PADDING, 1 << (rows - 1).bit_length())
 
 
-@lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
     """One part: slope times design plus intercept."""
-    return lambda weights, inputs: (_design(inputs, encoder) @ weights["slope"] + weights["intercept"])[:, None]
+    return _forward(encoder.levels)
+
+
+@lru_cache
+def _forward(levels: tuple[int, ...]) -> Forward:
+    """Kept by shapes, not by encoder: its moments come with the weights."""
+    return lambda weights, inputs: (_design(inputs, weights, levels) @ weights["slope"] + weights["intercept"])[:, None]
 
 
 def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, float]:
@@ -100,21 +106,16 @@ def _objective(target: Target) -> Objective:
     return objective
 
 
-@partial(jax.jit, static_argnames="encoder")
-def _compiled_design(inputs: jax.Array, encoder: Encoder) -> jax.Array:
-    return _design(inputs, encoder)
+@partial(jax.jit, static_argnames="levels")
+def _compiled_design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
+    return _design(inputs, moments, levels)
 
 
-def _design(inputs: jax.Array, encoder: Encoder) -> jax.Array:
-    """The design matrix (n, columns + missing indicators + levels)."""
-    layout = encoder.layout
+def _design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
+    """The design matrix (n, numbers + missing indicators + levels)."""
     missing = jnp.isnan(inputs)
     logarithm = jnp.sign(inputs) * jnp.log1p(jnp.minimum(jnp.abs(inputs), LARGEST))
-    standard = jnp.where(missing, 0.0, (logarithm - layout.mean) / layout.deviation)
-    numbers = standard[:, ~layout.is_category]
-    levels = [
-        inputs[:, i, None] == jnp.arange(len(column.levels) + 1)
-        for i, column in enumerate(encoder.columns)
-        if column.is_category
-    ]
-    return jnp.concatenate([numbers, missing.astype(jnp.float32), *levels], 1)
+    standard = jnp.where(missing, 0.0, (logarithm - moments["mean"]) / moments["deviation"])
+    numbers = standard[:, np.array(levels) == 0]
+    codes = [inputs[:, i, None] == jnp.arange(count + 1) for i, count in enumerate(levels) if count]
+    return jnp.concatenate([numbers, missing.astype(jnp.float32), *codes], 1)

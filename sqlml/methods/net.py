@@ -6,8 +6,7 @@ where piecewise-linear encodings are flat.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +21,7 @@ from sqlml.methods.base import Forward, State, Weights, part, silent
 from sqlml.models.ensemble import Ensemble, locate
 from sqlml.options import ModelOptions
 from sqlml.training import Settings, Watch
-from sqlml.transforms import Encoder, Target
+from sqlml.transforms import Encoder, Layout, Target
 
 
 def fit(
@@ -42,7 +41,8 @@ def fit(
         _member_loss(encoder.target),
         data.inputs,
         data.labels,
-        _prepare(encoder),
+        locate,
+        encoder.layout,
         settings,
         (stop.inputs, stop.labels) if stop else None,
         watch,
@@ -50,19 +50,25 @@ def fit(
     flat = flatten_dict(trained.params["params"], sep=".")
     straight = linear.fit(data, encoder, options)
     weights = {f"net.{name}": np.asarray(value) for name, value in flat.items()}
+    weights |= {f"layout.{name}": value for name, value in encoder.layout._asdict().items()}
     weights |= {f"linear.{name}": value for name, value in straight.weights.items()}
     return State(weights, trained.epochs, tuple(trained.log))
 
 
-@lru_cache
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
     """Two parts: the outputs of the members' mean answer, and those of the linear model."""
-    module, prepare, straight = _module(encoder, options), _prepare(encoder), linear.forward(encoder, options)
+    return _forward(_module(encoder, options), encoder.target, linear.forward(encoder, options))
+
+
+@lru_cache
+def _forward(module: Ensemble, target: Target, straight: Forward) -> Forward:
+    """Kept by shapes, not by encoder: its edges come with the weights."""
 
     def outputs(weights: Weights, inputs: jax.Array) -> jax.Array:
         params = {"params": unflatten_dict(dict(part(weights, "net")), sep=".")}
-        members = jnp.asarray(module.apply(params, *prepare(inputs)))
-        bent = losses.mean_of_members(members, encoder.target)
+        layout = Layout(**part(weights, "layout"))  # type: ignore[arg-type]
+        members = jnp.asarray(module.apply(params, *locate(inputs, layout)))
+        bent = losses.mean_of_members(members, target)
         return jnp.concatenate([bent[:, None], straight(part(weights, "linear"), inputs)], 1)
 
     return outputs
@@ -78,17 +84,3 @@ def _member_loss(target: Target) -> Loss:
     """The mean of the members' own losses, shape (n,)."""
     loss = losses.of(target)
     return lambda members, labels: loss(members, labels[:, None]).mean(1)
-
-
-@lru_cache
-def _prepare(encoder: Encoder) -> Callable[[jax.Array], tuple[jax.Array, ...]]:
-    """Kept by encoder: the training step is compiled once for all folds."""
-    layout = encoder.layout
-    row = np.arange(layout.edges.shape[1])[None]
-    steps = (~layout.is_category[:, None] & (row > 0) & (row <= layout.last[:, None])).astype(np.float32)
-    return partial(_locate, encoder=encoder, steps=steps)
-
-
-def _locate(inputs: jax.Array, encoder: Encoder, steps: np.ndarray) -> tuple[jax.Array, ...]:
-    row, fraction = locate(inputs, encoder.layout)
-    return row, fraction, jnp.asarray(steps)

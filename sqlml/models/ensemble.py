@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sqlml.transforms import Layout, Matrix
 
 
-def locate(x: jax.Array, layout: Layout) -> tuple[jax.Array, jax.Array]:
-    """Where each value lies in its column's table: row (n, columns) and fraction of the way to the next row.
+def locate(x: jax.Array, layout: Layout) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Where each value lies in its column's table: row (n, columns), fraction of the way to the next row; steps.
 
     Values beyond the outer edges stay on them; a missing value lies on the last row; an unknown code on 0.
     """
@@ -29,10 +29,10 @@ def locate(x: jax.Array, layout: Layout) -> tuple[jax.Array, jax.Array]:
     row = jnp.clip((value[..., None] >= layout.edges[None]).sum(-1) - 1, 0, jnp.maximum(layout.last - 1, 0)[None])
     low, high = _pick(layout.edges, row), _pick(layout.edges, row + 1)
     fraction = jnp.where(high > low, (value - low) / (high - low), 0.0)
-    return jnp.where(missing, layout.missing[None], row), jnp.where(missing, 0.0, fraction)
+    return jnp.where(missing, layout.last[None] + 1, row), jnp.where(missing, 0.0, fraction), jnp.asarray(layout.steps)
 
 
-def _pick(edges: Matrix, row: jax.Array | NDArray[np.int32]) -> jax.Array:
+def _pick(edges: Matrix | jax.Array, row: jax.Array | NDArray[np.int32]) -> jax.Array:
     flat = jnp.asarray(edges).reshape(-1)
     return flat[row + jnp.arange(edges.shape[0])[None] * edges.shape[1]]
 
