@@ -291,6 +291,7 @@ def internal_macros(version_id: str) -> dict[str, str]:
         "features": "features_{}",
         "features_of": "features_{}_of",
         "inputs": "inputs_{}",
+        "answers": "answers_{}",
         "residuals": "residuals_{}",
     }
     return {what: name.format(version_id) for what, name in names.items()}

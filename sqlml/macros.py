@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sqlml import catalog, queries, registry
 from sqlml.catalog import NewVersion
@@ -10,7 +13,7 @@ from sqlml.evaluation import Conformal
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, Behavior, identifier, literal
 from sqlml.tasks import Task
-from sqlml.transforms import Encoder
+from sqlml.transforms import Calibration, Encoder
 
 
 def feature_sql(relations: Behavior, attributes: Sequence[str], encoder: Encoder) -> tuple[str, str]:
@@ -44,7 +47,12 @@ def of_behavior(new: NewVersion, task: Task, relations: Behavior, attributes: Se
 
 
 def of_query(
-    new: NewVersion, task: Task, options: QueryOptions, label_type: str, conformal: Conformal
+    new: NewVersion,
+    task: Task,
+    options: QueryOptions,
+    label_type: str,
+    calibration: Calibration,
+    conformal: Conformal,
 ) -> Iterator[str]:
     """The statements that make the macros of a query model."""
     target, label = new.encoder.target, str(options.label)
@@ -55,7 +63,7 @@ def of_query(
     yield queries.text(
         f"functions/{task.macros}",
         fields=fields(new.encoder),
-        udf=registry.udf_name(task.functions[0].kind, new.version_id),
+        formula=_formula(new, task, calibration),
         predict=identifier(catalog.predict_macro(new.model)),
         predicted=literal(f"predicted_{label}"),
         probability=literal(f"predicted_{label}_probability"),
@@ -76,6 +84,45 @@ def of_query(
         values=f"[{', '.join(f'{ROW}.{identifier(source)}::VARCHAR' for source in sources)}]",
         **shared,
     )
+
+
+def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:
+    """The answer to a row: a call of the UDF; of a linear model with one output plain SQL, which needs no Python."""
+    if new.options.method not in ("logistic", "linear") or new.encoder.target.kind == "classes":
+        return f"{registry.udf_name(task.functions[0].kind, new.version_id)}(ml.inputs_{new.version_id}({ROW}))"
+    return linear_sql(new.encoder, new.weights, calibration)
+
+
+def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], calibration: Calibration) -> str:
+    """The calibrated answer of a linear model with one output as an SQL expression over a row.
+
+    The same as `sqlml.methods.linear` computes: signed logarithms, one-hot codes, a weight for what is missing.
+    """
+    slope = weights["slope"][:, 0].astype(float)
+    n_numbers = encoder.levels.count(0)
+    numbers, missing = iter(slope[:n_numbers]), slope[n_numbers : n_numbers + len(encoder.columns)]
+    codes = slope[n_numbers + len(encoder.columns) :]
+    terms, start = [], 0
+    for column, mean, deviation, absent in zip(
+        encoder.columns, weights["mean"], weights["deviation"], missing, strict=True
+    ):
+        value = f"({column.expression})::DOUBLE"
+        if column.is_category:
+            listed = codes[start : (start := start + len(column.levels) + 1)]
+            weight_of = f"([{', '.join(map(repr, listed.tolist()))}]::DOUBLE[])"
+            terms.append(f"coalesce({weight_of}[1 + {value}::INT], {float(absent)!r})")
+            continue
+        scaled = f"(sign({value}) * ln(1 + least(abs({value}), 1e30)) - {float(mean)!r}) / {float(deviation)!r}"
+        term = f"CASE WHEN NOT isnan({value}) THEN {float(next(numbers))!r} * ({scaled}) END"
+        terms.append(f"coalesce({term}, {float(absent)!r})")
+    total = " + ".join([repr(float(weights["intercept"][0])), *terms])
+    link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
+    target = encoder.target
+    if target.kind == "binary":
+        return f"(1 / (1 + exp(-({link}))))::FLOAT"
+    if target.kind == "amount":
+        return f"{target.scale!r} * exp(greatest(-30, least(30, {link})))"
+    return f"{target.center!r} + {target.scale!r} * ({link})"
 
 
 def _matrix(conformal: Conformal) -> str:

@@ -147,8 +147,8 @@ def create_query_model(
         training_log=learned.log,
         functions=task.named(name),
     )
-    label_type = types[str(chosen.label)]
-    return _publish(place, store, new, macros.of_query(new, task, chosen, label_type, learned.conformal))
+    statements = macros.of_query(new, task, chosen, types[str(chosen.label)], learned.calibration, learned.conformal)
+    return _publish(place, store, new, statements)
 
 
 def drop_model(place: Workplace, name: str, *, if_exists: bool) -> None:

@@ -246,3 +246,21 @@ def test_a_file_with_a_query_model_alone_opens_again(tmp_path):
         assert con.execute("SELECT p_score(t) FROM people t LIMIT 9").fetchall() == expected
         with pytest.raises(SqlmlError):
             con.execute("DROP MODEL nothing")
+
+
+@pytest.mark.parametrize(
+    ("label", "method", "apart"),
+    [("churned", "logistic", 1e-6), ("signal", "linear", 1e-5), ("exp(signal)", "linear", 1e-5)],
+)
+def test_a_linear_model_is_plain_sql_that_agrees_with_jax(db, label, method, apart):
+    db.execute(f"""CREATE MODEL s OPTIONS (label = 'label', {KEYS}, method = '{method}') AS
+                   SELECT * EXCLUDE (churned), {label} AS label FROM people""").fetchall()
+    version = one(db, "SELECT version_id FROM ml.models WHERE model = 's'")
+    name, kind = ("s_score", "score") if method == "logistic" else ("s", "value")
+    odd = """SELECT * REPLACE (CASE WHEN person_id % 5 = 0 THEN NULL ELSE visits END AS visits,
+                               CASE WHEN person_id % 7 = 0 THEN 'x' ELSE colour END AS colour) FROM people"""
+    jax = f"__sqlml_{kind}_{version}(ml.inputs_{version}(t))"
+    assert one(db, f"SELECT max(abs({name}(t) - {jax}) / greatest(1, abs({jax}))) FROM ({odd}) t") < apart
+    macro = one(db, f"SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'answers_{version}'")
+    assert f"__sqlml_{kind}" not in macro
+    db.execute("DROP MODEL s").fetchall()

@@ -1,13 +1,14 @@
 -- sql/functions/row_binary.sql: the probability of the positive class of a row, and what follows from it
 CREATE OR REPLACE MACRO ml.{inputs}(__sqlml_row) AS {fields};
-CREATE OR REPLACE MACRO main.{score}(__sqlml_row) AS {udf}(ml.{inputs}(__sqlml_row));
+CREATE OR REPLACE MACRO ml.{answers}(__sqlml_row) AS {formula};
+CREATE OR REPLACE MACRO main.{score}(__sqlml_row) AS ml.{answers}(__sqlml_row);
 CREATE OR REPLACE MACRO main.{class}(__sqlml_row) AS
-CASE WHEN {udf}(ml.{inputs}(__sqlml_row)) >= {threshold} THEN {positive} ELSE {negative} END;
+CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negative} END;
 CREATE OR REPLACE MACRO main.{proba}(__sqlml_row) AS
-map({levels}, [1 - {udf}(ml.{inputs}(__sqlml_row)), {udf}(ml.{inputs}(__sqlml_row))]);
+map({levels}, [1 - ml.{answers}(__sqlml_row), ml.{answers}(__sqlml_row)]);
 CREATE OR REPLACE MACRO main.{interval}(__sqlml_row, coverage := 0.9) AS
-list_concat(CASE WHEN {udf}(ml.{inputs}(__sqlml_row)) <= {quantiles}[1][1 + ceil(coverage * 200)::INT] THEN [{negative}] ELSE [] END,
-            CASE WHEN 1 - {udf}(ml.{inputs}(__sqlml_row)) <= {quantiles}[1][1 + ceil(coverage * 200)::INT] THEN [{positive}] ELSE [] END);
+list_concat(CASE WHEN ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(coverage * 200)::INT] THEN [{negative}] ELSE [] END,
+            CASE WHEN 1 - ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(coverage * 200)::INT] THEN [{positive}] ELSE [] END);
 CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
-    {predicted}: CASE WHEN {udf}(ml.{inputs}(__sqlml_row)) >= {threshold} THEN {positive} ELSE {negative} END,
-    {probability}: {udf}(ml.{inputs}(__sqlml_row))};
+    {predicted}: CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negative} END,
+    {probability}: ml.{answers}(__sqlml_row)};

@@ -1,12 +1,13 @@
 -- sql/functions/row_classes.sql: the class of a row, and the probabilities that it follows from
 CREATE OR REPLACE MACRO ml.{inputs}(__sqlml_row) AS {fields};
+CREATE OR REPLACE MACRO ml.{answers}(__sqlml_row) AS {formula};
 CREATE OR REPLACE MACRO main.{main}(__sqlml_row) AS
-{levels}[list_position({udf}(ml.{inputs}(__sqlml_row)), list_max({udf}(ml.{inputs}(__sqlml_row))))];
-CREATE OR REPLACE MACRO main.{proba}(__sqlml_row) AS map({levels}, {udf}(ml.{inputs}(__sqlml_row)));
+{levels}[list_position(ml.{answers}(__sqlml_row), list_max(ml.{answers}(__sqlml_row)))];
+CREATE OR REPLACE MACRO main.{proba}(__sqlml_row) AS map({levels}, ml.{answers}(__sqlml_row));
 CREATE OR REPLACE MACRO main.{interval}(__sqlml_row, coverage := 0.9) AS
-list_transform(list_filter(list_zip({levels}, {udf}(ml.{inputs}(__sqlml_row))),
+list_transform(list_filter(list_zip({levels}, ml.{answers}(__sqlml_row)),
                            lambda pair: 1 - pair[2] <= {quantiles}[1][1 + ceil(coverage * 200)::INT]),
                lambda pair: pair[1]);
 CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
-    {predicted}: {levels}[list_position({udf}(ml.{inputs}(__sqlml_row)), list_max({udf}(ml.{inputs}(__sqlml_row))))],
-    {probability}: list_max({udf}(ml.{inputs}(__sqlml_row)))};
+    {predicted}: {levels}[list_position(ml.{answers}(__sqlml_row), list_max(ml.{answers}(__sqlml_row)))],
+    {probability}: list_max(ml.{answers}(__sqlml_row))};
