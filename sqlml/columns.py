@@ -21,7 +21,7 @@ MOST_LEVELS, MOST_ELEMENTS, MOST_WORDS = 100, 50, 300
 ID_SHARE, TEXT_SHARE, TEXT_WORDS = 0.9, 0.3, 4
 """Text is an id where nearly every row has its own; free text where values differ and have several words."""
 ID_NAME = re.compile(r"(^|_)(id|key|no|nr|number|uuid|guid|row)$", re.IGNORECASE)
-PARTS = ("year", "month", "dayofweek", "hour")
+PARTS = ("month", "dayofweek", "hour")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str,
             test = f"list_contains({column}, {literal(element)}::{kind.removesuffix('[]')})"
             yield Input(f"{name} has {element}", name, f"CASE WHEN {column} IS NOT NULL THEN {test}::FLOAT END")
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
-        yield Input(f"{name} (age)", name, f"(epoch({column}::TIMESTAMP) / 86400)::FLOAT")
+        newest = cursor.execute(f"SELECT max(epoch({column}::TIMESTAMP)) FROM {table} {ROW}").fetchall()[0][0] or 0
+        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({column}::TIMESTAMP)) / 86400)::FLOAT")
         for part in PARTS:
             yield Input(f"{name} ({part})", name, f"date_part('{part}', {column}::TIMESTAMP)::FLOAT")
     elif is_number(kind):
