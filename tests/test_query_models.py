@@ -83,6 +83,7 @@ def test_noise_has_no_importance(db):
     found = {name: (mean, spread) for name, mean, spread in db.execute(
         "SELECT feature, importance, deviation FROM ml.importance").fetchall()}  # fmt: skip
     assert found["visits"][0] > 10 * found["visits"][1] > 0
+    assert db.execute("FROM ml.feature_importance('p')").fetchall()[0][0] == max(found, key=found.get)
     mean, spread = found["noise"]
     assert mean <= 2 * spread + 0.002
 

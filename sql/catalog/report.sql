@@ -32,6 +32,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric
     UNION ALL SELECT 4.5, row_number() OVER (ORDER BY importance DESC), 'importance', feature, format('{:.4f} ± {:.4f}', importance, deviation)
            FROM (FROM ml.importance WHERE version_id = $1 ORDER BY importance DESC LIMIT 10)
+    UNION ALL SELECT 4.8, row_number() OVER (ORDER BY f.rowid), 'input', name, detail
+           FROM ml.features f, v WHERE f.version_id = $1 AND is_used AND v.query IS NOT NULL AND
+           (SELECT count(*) FROM ml.features u WHERE u.version_id = $1 AND u.is_used) <= 60
     UNION ALL SELECT 5, row_number() OVER (ORDER BY name), CASE WHEN is_used THEN 'feature' ELSE 'left out' END, name, detail
            FROM ml.features WHERE version_id = $1 AND NOT is_used
     UNION ALL SELECT 6, 0, 'features used', count(*)::VARCHAR, 'SELECT * FROM ml.features' FROM ml.features WHERE version_id = $1 AND is_used

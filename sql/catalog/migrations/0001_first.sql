@@ -36,6 +36,9 @@ CREATE TABLE ml.training_log (version_id VARCHAR NOT NULL, epoch INTEGER NOT NUL
 CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL, promoted_at TIMESTAMP NOT NULL);
 CREATE MACRO ml.utc(t) AS
 CASE typeof(t) WHEN 'TIMESTAMP WITH TIME ZONE' THEN timezone('UTC', t::TIMESTAMPTZ) ELSE t::TIMESTAMP END;
+CREATE MACRO ml.feature_importance(__sqlml_model) AS TABLE
+SELECT i.feature, i.importance, i.deviation FROM ml.importance i JOIN ml.models m USING (version_id)
+WHERE m.model = __sqlml_model ORDER BY i.importance DESC;
 CREATE MACRO ml.predict(model, query_text) AS TABLE
 FROM query('SELECT __sqlml_q.*, unnest(ml."' || replace(model, '"', '""') || '__predict"(__sqlml_q)) FROM query('''
            || replace(query_text, '''', '''''') || ''') __sqlml_q');
