@@ -84,10 +84,17 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
     return page
 
 
+def readme_tables(names: Sequence[str]) -> dict[str, str]:
+    """The stored results as the README shows them: of populations, all customers."""
+    shown = {name: [{k: v for k, v in row.items() if k != "customers"} for row in stored(name)
+                    if row.get("customers") in (None, "all")] for name in names}  # fmt: skip
+    return {name: markdown(rows) for name, rows in shown.items() if rows}
+
+
 def update_readme(names: Sequence[str]) -> None:
     """Refresh the tables of README.md from the stored results."""
     readme = ROOT / "README.md"
-    tables = {name: markdown(rows) for name in names if (rows := stored(name))}
+    tables = readme_tables(names)
     readme.write_text(with_tables(readme.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 
