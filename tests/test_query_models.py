@@ -1,5 +1,8 @@
 """CREATE MODEL … AS SELECT …: labels of every kind, columns of every type, rows in any shape."""
 
+import re
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pytest
@@ -265,3 +268,15 @@ def test_a_linear_model_is_plain_sql_that_agrees_with_jax(db, label, method, apa
     macro = one(db, f"SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'answers_{version}'")
     assert f"__sqlml_{kind}" not in macro
     db.execute("DROP MODEL s").fetchall()
+
+
+def test_the_statements_of_the_readme_run_as_written(con):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"## Any table.*?```sql\n(.*?)```", readme, re.DOTALL)
+    assert block
+    con.execute(f"{PEOPLE}; CREATE TABLE telco_churn AS SELECT * EXCLUDE (person_id, churned, signal), person_id AS customer_id, "
+                "churned AS churn FROM people; CREATE VIEW new_customers AS SELECT * EXCLUDE (churn) FROM telco_churn").fetchall()  # fmt: skip
+    *_, top, predicted = [con.execute(s).fetchall() for s in block[1].strip().split(";") if s.strip()]
+    assert len(top) == 10
+    assert top[0][1] >= top[-1][1] > 0.5
+    assert len(predicted) == 3000
