@@ -2,7 +2,7 @@
 WITH v AS (FROM ml.versions WHERE version_id = $1
 ), metric AS (
     SELECT method, population, min(value) FILTER (metric IN ('log_loss', 'rmse')) AS loss,
-           string_agg(format('{} {:.4g}', label, value) || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{:.4g}, {:.4g}]', low, high) END,
+           string_agg(label || ' ' || CASE metric WHEN 'n_rows' THEN format('{:,}', value::BIGINT) ELSE format('{:.4g}', value) END || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{:.4g}, {:.4g}]', low, high) END,
                       ', ' ORDER BY place) AS detail
     FROM ml.metrics JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
          (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
