@@ -1,8 +1,17 @@
 """The SQL metrics against scikit-learn."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+)
 
 from sqlml import queries
 
@@ -36,3 +45,32 @@ def test_ece_and_lift_by_hand(con):
     assert got["auc"] == 1
     assert got["ece"] == pytest.approx(0.1)
     assert got["top_decile_lift"] == pytest.approx(10)
+
+
+def test_metrics_of_numbers_equal_scikit_learn(con):
+    rng = np.random.default_rng(2)
+    label, weight = rng.normal(3, 2, 500), rng.integers(1, 4, 500).astype(float)
+    score = label + rng.normal(0, 1, 500)
+    con.register("p", pa.table({"part": ["x"] * 500, "label": label, "score": score, "weight": weight}))
+    relation = con.sql(f"WITH predictions AS (FROM p) FROM ({queries.text('metrics/number')})")
+    got = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
+    assert got["rmse"] == pytest.approx(mean_squared_error(label, score, sample_weight=weight) ** 0.5, abs=1e-9)
+    assert got["mae"] == pytest.approx(mean_absolute_error(label, score, sample_weight=weight), abs=1e-9)
+    assert got["r2"] == pytest.approx(r2_score(label, score, sample_weight=weight), abs=1e-9)
+
+
+def test_metrics_of_classes_equal_scikit_learn(con):
+    rng = np.random.default_rng(3)
+    score = rng.dirichlet([1, 2, 3], 600)
+    label = np.array([rng.choice(3, p=p) for p in score])
+    con.register(
+        "p",
+        pa.table({"part": ["x"] * 600, "label": label.astype(float), "score": score.tolist(), "weight": np.ones(600)}),
+    )
+    text = queries.text("metrics/classes", binary=queries.text("metrics/binary"))
+    relation = con.sql(f"WITH predictions AS (FROM p) FROM ({text})")
+    got = dict(zip(relation.columns, relation.fetchall()[0], strict=True))
+    assert got["accuracy"] == pytest.approx(accuracy_score(label, score.argmax(1)), abs=1e-12)
+    assert got["log_loss"] == pytest.approx(log_loss(label, np.clip(score, 1e-7, 1)), abs=1e-6)
+    assert got["auc"] == pytest.approx(roc_auc_score(label, score, multi_class="ovr", average="macro"), abs=1e-9)
+    assert got["brier"] == pytest.approx(((score - np.eye(3)[label]) ** 2).sum(1).mean(), abs=1e-9)
