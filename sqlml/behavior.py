@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from sqlml import queries
+from sqlml.encoding import is_number
 from sqlml.errors import DataError, did_you_mean
 from sqlml.queries import Behavior, identifier, literal
 
@@ -127,7 +128,7 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
             yield f"behavior.events has no column {column}; it has {existing}. Rename one in the view."
     yield from _time_breaches(behavior)
     for column in ("amount", "quantity"):
-        if not _is_number(kind := behavior.events.get(column, "DOUBLE")):
+        if not is_number(kind := behavior.events.get(column, "DOUBLE")):
             yield f"behavior.events.{column} is {kind}; it must be a number. In the view write {column}::DOUBLE."
     if RESERVED in behavior.events:
         yield "behavior.events has a column as_of, a name that is reserved. Rename it in the view."
@@ -143,25 +144,21 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
 def _time_breaches(behavior: Behavior) -> Iterator[str]:
     if (kind := behavior.events.get("event_time", "DATE")) not in TIMES:
         hint = "event_time AT TIME ZONE 'UTC'" if "TIME ZONE" in kind else "event_time::TIMESTAMP"
-        hint = "make_timestamp(event_time * 1000000), if it counts seconds" if _is_number(kind) else hint
+        hint = "make_timestamp(event_time * 1000000), if it counts seconds" if is_number(kind) else hint
         yield f"behavior.events.event_time is {kind}; it must be TIMESTAMP or DATE. In the view write {hint}."
     for relation, column in ((EVENTS, "known_at"), (CUSTOMERS, "valid_from")):
         if (kind := getattr(behavior, relation).get(column, "DATE")) not in TIMES:
             yield f"behavior.{relation}.{column} is {kind}; it must be TIMESTAMP or DATE, in UTC."
 
 
-def _is_number(kind: str) -> bool:
-    return kind.startswith("DECIMAL") or kind in ("FLOAT", "DOUBLE") or kind.endswith(("INT", "INTEGER"))
-
-
 def _is_usable(kind: str) -> bool:
     """Numbers, flags, categories and dates can be encoded; nested and binary types cannot."""
     plain = ("BOOLEAN", "VARCHAR", "UUID", *TIMES, "TIMESTAMP WITH TIME ZONE")
-    return not kind.endswith("]") and (_is_number(kind) or kind in plain or kind.startswith("ENUM("))
+    return not kind.endswith("]") and (is_number(kind) or kind in plain or kind.startswith("ENUM("))
 
 
 def _comparable(one: str, other: str) -> bool:
-    return one == other or (_is_number(one) and _is_number(other))
+    return one == other or (is_number(one) and is_number(other))
 
 
 GUESSES: Mapping[str, tuple[str, ...]] = {

@@ -222,6 +222,7 @@ class Catalog:
         kept = {(name, is_table) for _, name, is_table in new.functions}
         for name, is_table in self._functions(new.model) - kept:
             self._drop_macro("main", name, is_table=is_table)
+        self._drop_macro("ml", predict_macro(new.model), is_table=False)
         self._many("functions", new.version_id, [(k, "main", n, t) for k, n, t in new.functions])
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
         score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from sqlml import queries
+from sqlml import encoding, queries
 from sqlml.encoding import LEAST_ROWS, Dropped, Input, is_category
 from sqlml.errors import OptionError, did_you_mean
 from sqlml.options import QueryOptions
@@ -76,7 +76,7 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str,
         yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({column}::TIMESTAMP)) / 86400)::FLOAT")
         for part in PARTS:
             yield Input(f"{name} ({part})", name, f"date_part('{part}', {column}::TIMESTAMP)::FLOAT")
-    elif is_number(kind):
+    elif encoding.is_number(kind) or kind == "BOOLEAN":
         if not _is_id(cursor, table, name, kind):
             yield Input(name, name, f"TRY_CAST({column}::DOUBLE AS FLOAT)")
     elif is_category(kind) and not _is_id(cursor, table, name, kind):
@@ -92,26 +92,16 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str,
 def _reason(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str) -> str:
     if kind.endswith("[]") or (is_category(kind) and not _is_id(cursor, table, name, kind)):
         return f"nothing in it occurs {LEAST_ROWS} times"
-    if is_number(kind) or is_category(kind):
+    if encoding.is_number(kind) or is_category(kind):
         return "an id: nearly every row has its own"
     return f"nothing is made of type {kind}"
-
-
-def is_number(kind: str) -> bool:
-    """Whether values of a DuckDB type can be added up; flags count as 0 and 1."""
-    return kind in ("FLOAT", "DOUBLE", "BOOLEAN") or kind.startswith("DECIMAL") or is_integer(kind)
-
-
-def is_integer(kind: str) -> bool:
-    """Whether a DuckDB type holds whole numbers."""
-    return kind.endswith(("INT", "INTEGER"))
 
 
 def _is_id(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str) -> bool:
     """Text that differs from row to row but is not prose; integers that do and are named like an id."""
     if kind == "UUID":
         return True
-    if is_number(kind) and not (is_integer(kind) and ID_NAME.search(name)):
+    if encoding.is_number(kind) and not (encoding.is_integer(kind) and ID_NAME.search(name)):
         return False
     facts = _facts(cursor, table, name)
     return facts.known >= LEAST_ROWS and facts.distinct >= ID_SHARE * facts.known and facts.words < TEXT_WORDS

@@ -54,6 +54,16 @@ def is_category(kind: str) -> bool:
     return kind in ("VARCHAR", "UUID") or kind.startswith("ENUM(")
 
 
+def is_integer(kind: str) -> bool:
+    """Whether a DuckDB type holds whole numbers."""
+    return kind.endswith(("INT", "INTEGER"))
+
+
+def is_number(kind: str) -> bool:
+    """Whether values of a DuckDB type can be added up."""
+    return kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") or is_integer(kind)
+
+
 def fit(
     cursor: duckdb.DuckDBPyConnection, table: str, inputs: Sequence[Input], bins: int, most_levels: int, target: Target
 ) -> tuple[Encoder, list[Dropped]]:

@@ -14,6 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 _HEADER = re.compile(r"^-- sql/(?P<path>\S+): (?P<purpose>.*?)(?:\s{2,}needs: (?P<needs>.*))?$")
+_PIECE = re.compile(r"\{(\w+)\}")
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 KEY, AS_OF, STRUCT, MOMENT, ROW = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row"))
 
@@ -74,10 +75,7 @@ def read(path: str) -> SqlFile:
 
 def text(path: str, **pieces: str) -> str:
     """The text of `sql/<path>.sql` with its `{pieces}` put in."""
-    body = read(path).text
-    for name, piece in pieces.items():
-        body = body.replace("{" + name + "}", piece)
-    return body
+    return _PIECE.sub(lambda found: pieces.get(found[1], found[0]), read(path).text)  # once: a piece may hold braces
 
 
 @cache

@@ -83,11 +83,11 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
     if distinct < TWO:
         raise DataError(f"Every label in '{options.label}' is the same: nothing to tell apart.")
     kind = types[options.label]
-    is_number = columns.is_number(kind) and kind != "BOOLEAN"
+    is_number = encoding.is_number(kind)
     if options.task not in (None, "classification", "regression"):
         raise OptionError(f"A query model has no task '{options.task}'." + did_you_mean(
             str(options.task), ("classification", "regression"), "tasks"))  # fmt: skip
-    is_few = columns.is_integer(kind) and distinct <= TWO
+    is_few = encoding.is_integer(kind) and distinct <= TWO
     if options.task == "classification" or (options.task is None and (not is_number or is_few)):
         return _classes(cursor, label, options)
     if not is_number:

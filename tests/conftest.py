@@ -19,6 +19,13 @@ def one(con, sql):
     return con.execute(sql).fetchall()[0][0]
 
 
+def copy_to(shop, path, change="SELECT 1"):
+    """Copy the shop's database to a new file, then run one statement on it, as `copied`."""
+    shop.execute(f"ATTACH '{path}' AS copied").fetchall()
+    for statement in ("COPY FROM DATABASE shop TO copied", change, "DETACH copied"):
+        shop.execute(statement).fetchall()
+
+
 def close(one, other, rel=1e-5):
     """Equal keys, NULL in the same places, and the other values nearly equal."""
     assert one.keys() == other.keys()

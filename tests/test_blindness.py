@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sqlml import behavior, features, queries
 from sqlml.features import Source
-from tests.conftest import close
+from tests.conftest import close, copy_to
 
 AS_OF = datetime(2025, 6, 1)
 MAY_READ = {"history", "spine", "customers", "items"}
@@ -163,9 +163,7 @@ def test_a_score_at_t_equals_the_score_on_a_database_cut_at_t(shop, tmp_path):
     sql = f"SELECT customer_id, churn_score(customer_id, {moment}) FROM behavior.customers ORDER BY 1"
     with sqlml.connect(cut) as con:
         con.close()
-    shop.execute(f"ATTACH '{cut}' AS cut").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO cut").fetchall()
-    shop.execute("DETACH cut").fetchall()
+    copy_to(shop, cut)
     expected = dict(shop.execute(sql).fetchall())
     with sqlml.connect(cut) as con:
         con.execute(f"DELETE FROM shop_events WHERE happened_at > {moment}").fetchall()

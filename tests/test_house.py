@@ -17,6 +17,7 @@ from sqlml import demo, options, queries
 from sqlml.cli import app
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.tasks import METHODS, TASKS
+from tests.conftest import copy_to
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands]
@@ -84,10 +85,7 @@ def test_exit_codes_and_one_clear_line(tmp_path):
 
 def test_scores_replace_nothing_but_scores(shop, tmp_path):
     path = tmp_path / "keep.duckdb"
-    shop.execute(f"ATTACH '{path}' AS keep").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO keep").fetchall()
-    shop.execute("CREATE TABLE keep.important AS SELECT 1 AS x").fetchall()
-    shop.execute("DETACH keep").fetchall()
+    copy_to(shop, path, "CREATE TABLE copied.important AS SELECT 1 AS x")
     for to, message in (
         ("ml.versions", "not for scores"),
         ("behavior.events", "not for scores"),
@@ -101,9 +99,7 @@ def test_scores_replace_nothing_but_scores(shop, tmp_path):
 
 def test_reading_can_be_shared(shop, tmp_path):
     path = tmp_path / "shared.duckdb"
-    shop.execute(f"ATTACH '{path}' AS shared").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO shared").fetchall()
-    shop.execute("DETACH shared").fetchall()
+    copy_to(shop, path)
     with duckdb.connect(str(path), read_only=True):
         for command in (
             ["query", "SELECT churn_score(7)"],
@@ -159,9 +155,7 @@ def test_ctrl_c_ends_a_training_at_once(tmp_path, delay):
 
 def test_query_formats_and_score(shop, tmp_path):
     path = tmp_path / "cli.duckdb"
-    shop.execute(f"ATTACH '{path}' AS cli").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO cli").fetchall()
-    shop.execute("DETACH cli").fetchall()
+    copy_to(shop, path)
     db = ("--db", str(path))
     assert "churn" in sqlml_command("models", *db).stdout
     assert sqlml_command("query", *db, "SELECT 1 AS a, 'x' AS b", "--format", "csv").stdout.split() == [

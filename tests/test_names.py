@@ -10,7 +10,7 @@ import pytest
 
 import sqlml
 from sqlml.errors import ModelError
-from tests.conftest import CHURN, FAST, one
+from tests.conftest import CHURN, FAST, copy_to, one
 
 SCORES = "SELECT count(*) FROM behavior.customers WHERE churn_score(customer_id) > .5"
 
@@ -56,9 +56,7 @@ def test_an_id_of_the_wrong_type_is_a_binder_error(shop):
 @pytest.mark.parametrize("first", [0, 1])
 def test_two_connections_closed_in_any_order(tmp_path, shop, first):
     path = tmp_path / "two.duckdb"
-    shop.execute(f"ATTACH '{path}' AS two").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO two").fetchall()
-    shop.execute("DETACH two").fetchall()
+    copy_to(shop, path)
     both = [sqlml.connect(path), sqlml.connect(path)]
     expected = one(both[0], "SELECT churn_score(7)")
     both[first].close()
@@ -82,9 +80,7 @@ def test_a_forgotten_connection_gives_its_file_back(tmp_path):
 
 def test_a_closed_owner_of_the_functions_is_named(tmp_path, shop):
     path = tmp_path / "owner.duckdb"
-    shop.execute(f"ATTACH '{path}' AS owner").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO owner").fetchall()
-    shop.execute("DETACH owner").fetchall()
+    copy_to(shop, path)
     with duckdb.connect(str(path)) as stays:
         with duckdb.connect(str(path)) as leaves:
             sqlml.register(leaves)
@@ -106,18 +102,13 @@ assert stays.execute("SELECT churn_score(7)").fetchall() == first
 
 def test_functions_outlive_the_connection_that_registered_them(tmp_path, shop):
     path = tmp_path / "outlive.duckdb"
-    shop.execute(f"ATTACH '{path}' AS outlive").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO outlive").fetchall()
-    shop.execute("DETACH outlive").fetchall()
+    copy_to(shop, path)
     subprocess.run([sys.executable, "-c", OUTLIVE, str(path)], check=True)
 
 
 def test_a_kind_that_is_not_installed_spoils_nothing_else(shop, tmp_path):
     path = tmp_path / "third.duckdb"
-    shop.execute(f"ATTACH '{path}' AS third").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO third").fetchall()
-    shop.execute("UPDATE third.ml.functions SET kind = 'theirs'").fetchall()
-    shop.execute("DETACH third").fetchall()
+    copy_to(shop, path, "UPDATE copied.ml.functions SET kind = 'theirs'")
     with (
         pytest.warns(UserWarning, match="'churn' cannot be called.*kind 'theirs' installed"),
         sqlml.connect(path) as con,
@@ -127,9 +118,7 @@ def test_a_kind_that_is_not_installed_spoils_nothing_else(shop, tmp_path):
 
 def test_a_native_connection_can_be_given_the_functions(tmp_path, shop):
     path = tmp_path / "native.duckdb"
-    shop.execute(f"ATTACH '{path}' AS native").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO native").fetchall()
-    shop.execute("DETACH native").fetchall()
+    copy_to(shop, path)
     with duckdb.connect(str(path)) as con:
         sqlml.register(con)
         assert 0 <= con.execute("SELECT churn_score(7)").fetchone()[0] <= 1
@@ -193,9 +182,7 @@ def test_show_models(shop, con):
 
 def test_an_attached_database_answers_after_use(tmp_path, shop, con):
     path = tmp_path / "attached.duckdb"
-    shop.execute(f"ATTACH '{path}' AS attached").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO attached").fetchall()
-    shop.execute("DETACH attached").fetchall()
+    copy_to(shop, path)
     con.attach(path, "other", read_only=True)
     con.execute("USE other").fetchall()
     assert one(con, "SELECT churn_score(7)") == pytest.approx(one(shop, "SELECT churn_score(7)"), rel=1e-5)

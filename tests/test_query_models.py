@@ -215,6 +215,13 @@ def test_bad_input_is_refused_before_anything_is_written(con, given, query, erro
     assert con.execute("SHOW MODELS").fetchall() == []
 
 
+def test_braces_in_names_are_no_placeholders(con):
+    con.execute(f"""CREATE MODEL b OPTIONS (label = '{{content}}', method = 'logistic', {FAST}) AS
+                    SELECT i % 7 AS "{{row}}", i AS "{{seed}} {{is_test}}", i % 3 = 0 AS "{{content}}" FROM range(400) t(i)""").fetchall()
+    predicted = con.sql("""FROM ml.predict('b', 'SELECT 1 AS "{row}", 2 AS "{seed} {is_test}"')""")
+    assert predicted.columns[-2:] == ["predicted_{content}", "predicted_{content}_probability"]
+
+
 def test_a_leak_is_named(con):
     con.execute(PEOPLE).fetchall()
     rows = record(con, f"CREATE MODEL q OPTIONS (label = 'churned', {KEYS}, method = 'logistic') AS "

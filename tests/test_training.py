@@ -14,7 +14,7 @@ import sqlml
 from sqlml import cutoffs, demo, evaluation
 from sqlml.catalog import NewVersion
 from sqlml.errors import DataError, OptionError, SqlmlError
-from tests.conftest import CHURN, FAST, one
+from tests.conftest import CHURN, FAST, copy_to, one
 
 
 def test_scores_follow_the_true_probability(shop):
@@ -205,10 +205,7 @@ def test_damaged_weights_are_an_error_not_a_score(shop, tmp_path):
     import duckdb
 
     path = tmp_path / "damaged.duckdb"
-    shop.execute(f"ATTACH '{path}' AS damaged").fetchall()
-    shop.execute("COPY FROM DATABASE shop TO damaged").fetchall()
-    shop.execute("UPDATE damaged.ml.weights SET safetensors = 'x'::BLOB").fetchall()
-    shop.execute("DETACH damaged").fetchall()
+    copy_to(shop, path, "UPDATE copied.ml.weights SET safetensors = 'x'::BLOB")
     with sqlml.connect(path) as con, pytest.raises(duckdb.Error, match="missing or damaged"):
         con.execute("SELECT churn_score(7)").fetchall()
 

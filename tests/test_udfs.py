@@ -7,7 +7,7 @@ import pytest
 import sqlml
 from sqlml import registry
 from sqlml.tasks import BEHAVIOR_TASKS, TASKS
-from tests.conftest import close
+from tests.conftest import close, copy_to
 
 NAMES = {kind: name for task in BEHAVIOR_TASKS.values() for kind, name, is_table in task.named("churn") if not is_table}
 AT = {kind: name for task in BEHAVIOR_TASKS.values() for kind, name, is_table in task.named("churn") if is_table}
@@ -97,8 +97,6 @@ class TestConformance:
         expected = rows(shop, sql)
         shop.execute("RESET threads").fetchall()
         copy = tmp_path / "copy.duckdb"
-        shop.execute(f"ATTACH '{copy}' AS copied").fetchall()
-        shop.execute("COPY FROM DATABASE shop TO copied").fetchall()
-        shop.execute("DETACH copied").fetchall()
+        copy_to(shop, copy)
         with sqlml.connect(copy, read_only=True, threads=1) as con:
             assert rows(con, sql) == expected
