@@ -35,6 +35,7 @@ OF_VERSION = (
     "warnings",
     "predictions",
     "training_log",
+    "trials",
 )
 OF_MODEL = ("promotions", "models", "versions")
 TABLES = {*OF_VERSION, *OF_MODEL}
@@ -75,6 +76,7 @@ class NewVersion:
     functions: Sequence[tuple[str, str, bool]]
     cutoffs: Sequence[tuple[str, datetime, int, float]] = ()
     importance: Sequence[tuple[str, float, float]] = ()
+    trials: Sequence[tuple[int, str, float, float, bool]] = ()
     key_type: str | None = None
     trained_until: datetime | None = None
     horizon: timedelta | None = None
@@ -217,6 +219,7 @@ class Catalog:
         self._many("cutoffs", new.version_id, new.cutoffs)
         self._many("features", new.version_id, new.features)
         self._many("importance", new.version_id, new.importance)
+        self._many("trials", new.version_id, new.trials)
         self._many("warnings", new.version_id, [(w,) for w in new.warnings])
         self._many("training_log", new.version_id, [(i, *pair) for i, pair in enumerate(new.training_log, 1)])
         kept = {(name, is_table) for _, name, is_table in new.functions}

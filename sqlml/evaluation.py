@@ -29,13 +29,36 @@ SHRINKAGE = 1e-4
 
 
 @dataclass(frozen=True)
+class Validated:
+    """What the folds say of a method, all of it from rows that were not trained on.
+
+    `outputs` (n, parts, size) and `labels` (n,) are in the order of the rows; `epochs` is how long to train.
+    """
+
+    outputs: Vector
+    labels: Vector
+    epochs: int
+    calibration: Calibration
+
+    def answers(self, target: Target) -> Vector:
+        """Calibrated answers, (n,) or (n, size)."""
+        return np.asarray(losses.answers(self.outputs, target, self.calibration))
+
+    def losses(self, target: Target) -> Vector:
+        """The loss of each row's calibrated output, (n,)."""
+        slope, offset = jnp.asarray(self.calibration.slope), jnp.asarray(self.calibration.offset)
+        link = losses.blend(jnp.asarray(self.outputs), slope, offset)
+        return np.asarray(losses.of(target)(link, jnp.asarray(self.labels)))
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A method after the whole recipe: fitted on everything it may know, calibrated on rows it had not seen."""
 
     state: State
     encoder: Encoder
     calibration: Calibration
-    out_of_fold: Vector
+    validated: Validated
 
     def scores(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
         """Calibrated answers, (n,) or (n, size)."""
@@ -43,14 +66,13 @@ class Fitted:
         return np.asarray(losses.answers(outputs, self.encoder.target, self.calibration))
 
 
-def cross_fit(
-    method: Method,
-    data: Arrays,
-    encoder: Encoder,
-    options: ModelOptions,
-    stage: Stage,
-) -> Fitted:
-    """Fit on all rows for as long as the folds of customers advise; calibrate on out-of-fold outputs.
+def cross_fit(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Fitted:
+    """`cross_validate`, then `fit_all`."""
+    return fit_all(method, data, encoder, options, cross_validate(method, data, encoder, options, stage), stage)
+
+
+def cross_validate(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Validated:
+    """Fit on all folds but one, in turn, and look at that one.
 
     Args:
         method: What to fit.
@@ -70,13 +92,19 @@ def cross_fit(
         outputs.append(predict(method.forward(encoder, options), state.weights, stop.inputs))
         rows.append(np.flatnonzero(held_out))
         epochs.append(state.epochs)
-    advised = dataclasses.replace(options, epochs=max(1, round(float(np.median(epochs)))))
-    final = method.fit(data, encoder, advised, None, stage("all rows"))
     order = np.argsort(np.concatenate(rows))
-    out_of_fold = np.concatenate(outputs)[order]
-    labels = data.labels[np.sort(np.concatenate(rows))]
-    calibration = calibrate(out_of_fold, labels, encoder.target, is_fitted=options.blend == "fitted")
-    return Fitted(final, encoder, calibration, np.asarray(losses.answers(out_of_fold, encoder.target, calibration)))
+    found, labels = np.concatenate(outputs)[order], data.labels[np.sort(np.concatenate(rows))]
+    calibration = calibrate(found, labels, encoder.target, is_fitted=options.blend == "fitted")
+    return Validated(found, labels, max(1, round(float(np.median(epochs)))), calibration)
+
+
+def fit_all(
+    method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, validated: Validated, stage: Stage
+) -> Fitted:
+    """Fit on all rows for as long as the folds advise, with their calibration."""
+    advised = dataclasses.replace(options, epochs=validated.epochs)
+    state = method.fit(data, encoder, advised, None, stage("all rows"))
+    return Fitted(state, encoder, validated.calibration, validated)
 
 
 def calibrate(outputs: Vector, labels: Vector, target: Target, *, is_fitted: bool) -> Calibration:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from sqlml.errors import OptionError, did_you_mean
 
@@ -23,17 +23,21 @@ def option(default: Any, help_text: str, **checks: object) -> Any:  # noqa: ANN4
 class ModelOptions:
     """How to learn: the options of every model."""
 
-    method: str = option("net", "How to learn: net or logistic (for numbers: linear).")
-    members: int = option(8, "Members of the parameter-efficient ensemble.", minimum=1)
-    width: int = option(32, "Units of the hidden layers.", minimum=1)
-    bins: int = option(16, "Bins of the piecewise-linear encoding of a number.", minimum=2)
-    dropout: float = option(0.2, "Share of hidden units dropped while training.", minimum=0, maximum=0.9)
-    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", minimum=1e-6, maximum=1)
-    weight_decay: float = option(0.1, "Weight decay of AdamW.", minimum=0)
-    batch_size: int = option(1024, "Rows in a mini-batch.", minimum=1)
-    epochs: int = option(60, "At most so many passes over the training rows.", minimum=1)
-    patience: int = option(4, "Stop after so many passes without improvement.", minimum=1)
-    blend: str = option("half", "Net and linear model: half and half, or fitted on the held-out rows of the folds.")
+    method: str = option("net", "How to learn: net or logistic (for numbers: linear).", is_tunable=True)
+    members: int = option(8, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1)
+    width: int = option(32, "Units of the hidden layer.", is_tunable=True, minimum=1)
+    bins: int = option(16, "Bins of the piecewise-linear encoding of a number.", is_tunable=True, minimum=2)
+    dropout: float = option(
+        0.2, "Share of hidden units dropped while training.", is_tunable=True, minimum=0, maximum=0.9
+    )
+    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1)
+    weight_decay: float = option(0.1, "Weight decay of AdamW.", is_tunable=True, minimum=0)
+    batch_size: int = option(1024, "Rows in a mini-batch.", is_tunable=True, minimum=1)
+    epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
+    patience: int = option(4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
+    blend: str = option(
+        "half", "Net and linear model: half and half, or fitted on the held-out rows of the folds.", is_tunable=True
+    )
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
@@ -70,12 +74,19 @@ class BehaviorOptions(ModelOptions):
 class QueryOptions(ModelOptions):
     """Options of a query model: each row of the query is an example."""
 
-    width: int = option(64, "Units of the hidden layers.", minimum=1)
-    learning_rate: float = option(4e-3, "Peak learning rate of AdamW.", minimum=1e-6, maximum=1)
-    batch_size: int = option(256, "Rows in a mini-batch.", minimum=1)
-    epochs: int = option(80, "At most so many passes over the training rows.", minimum=1)
-    patience: int = option(8, "Stop after so many passes without improvement.", minimum=1)
-    blend: str = option("fitted", "Net and linear model: half and half, or fitted on the held-out rows of the folds.")
+    method: str = option(
+        "net",
+        "How to learn: net, logistic (for numbers: linear), or auto: the linear one where level.",
+        is_tunable=True,
+    )
+    width: int = option(64, "Units of the hidden layer.", is_tunable=True, minimum=1)
+    learning_rate: float = option(4e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1)
+    batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1)
+    epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
+    patience: int = option(8, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
+    blend: str = option(
+        "fitted", "Net and linear model: half and half, or fitted on the held-out rows of the folds.", is_tunable=True
+    )
     task: str | None = option(None, "classification or regression. Default: what the type of the label says.")
     label: str | None = option(None, "The column to predict. Required.")
     key: str | None = option(None, "The column that names a row; it is not learnt from.")
@@ -85,6 +96,9 @@ class QueryOptions(ModelOptions):
     split: str = option("auto", "How rows are held out: random, time, custom. auto: by what split_column is.")
     split_column: str | None = option(None, "A time (the newest rows are held out) or a flag (TRUE: held out).")
     test_fraction: float = option(0.2, "Share of the rows held out.", minimum=0.01, maximum=0.9)
+    search: str = option("grid", "How to try options given as lists: grid (all combinations), random, none.")
+    trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1)
+    budget: str | None = option(None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL)
     threshold: float = option(0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1)
 
 
@@ -103,6 +117,27 @@ def fields(kind: type[ModelOptions]) -> dict[str, dataclasses.Field[Any]]:
     found = {f.name: f for f in dataclasses.fields(kind)}
     common = {f.name for f in dataclasses.fields(ModelOptions)}
     return {name: found[name] for name in sorted(found, key=lambda name: name in common)}
+
+
+def tunable(kind: type[ModelOptions]) -> list[str]:
+    """The options that a search can vary."""
+    return [name for name, spec in fields(kind).items() if spec.metadata.get("is_tunable")]
+
+
+def is_list(value: object, kind: type[ModelOptions], name: str) -> TypeGuard[Sequence[object]]:
+    """Whether several values of an option are given to try.
+
+    Raises:
+        OptionError: The option takes one value, or the list is empty.
+    """
+    known = fields(kind)
+    if not isinstance(value, (list, tuple)) or name not in known or known[name].metadata.get("kind") == NAMES:
+        return False
+    if not known[name].metadata.get("is_tunable"):
+        raise OptionError(f"Option {name} takes one value. Lists can be tried for {', '.join(tunable(kind))}.")
+    if not value:
+        raise OptionError(f"Option {name} is an empty list: give the values to try.")
+    return True
 
 
 def make(kind: type[Kind], values: Mapping[str, object]) -> Kind:

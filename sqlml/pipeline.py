@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import behavior, cutoffs, explanation, losses, macros, options, rehearsal, tabular
+from sqlml import behavior, cutoffs, explanation, losses, macros, options, rehearsal, search, tabular
 from sqlml.behavior import Facts
 from sqlml.catalog import Catalog, NewVersion, Version
 from sqlml.encoding import Dropped
@@ -26,7 +28,7 @@ from sqlml.errors import DataError, ModelError, OptionError, did_you_mean
 from sqlml.features import Source
 from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
-from sqlml.options import BehaviorOptions, QueryOptions
+from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior
 from sqlml.registry import Registry
 from sqlml.rehearsal import Recipe, Run
@@ -118,15 +120,20 @@ def create_query_model(
         SqlmlError: Anything that keeps the model from being made; nothing has then been written.
     """
     started = time.monotonic()
-    chosen = options.make(QueryOptions, values)
+    recipes = search.plan(values)
+    asked = recipes[0]
+    budget = _interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
     types = tabular.load(place.cursor, rows)
-    target = tabular.target_of(place.cursor, types, chosen)
+    target = tabular.target_of(place.cursor, types, asked)
     task = QUERY_TASKS[target.kind]
-    require_method(task, chosen.method)
+    for method in {recipe.method for recipe in recipes} - {"auto"}:
+        require_method(task, method)
     require_free(place.cursor, store, name, task, is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
-        learned = tabular.learn(place.cursor, types, target, chosen, stage)
+        seconds = budget.total_seconds() if budget else math.inf
+        learned = tabular.learn(place.cursor, types, target, recipes, seconds, stage)
+    chosen = learned.options
     weights = {**_weights(learned.state, learned.calibration), BACKGROUND: learned.background}
     new = NewVersion(
         model=name,
@@ -143,6 +150,7 @@ def create_query_model(
         weights=weights,
         features=_features(learned.encoder, learned.dropped),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
+        trials=[(t.number, json.dumps(t.options), t.loss, t.seconds, t.is_chosen) for t in learned.trials],
         warnings=learned.warnings,
         training_log=learned.log,
         functions=task.named(name),

@@ -182,7 +182,7 @@ def _fit(
     if not calendar.is_short:
         return fitted
     half = features.label_rate(cursor, recipe.source, calendar.cutoffs, calendar.window / 2, calendar.as_of)
-    power = evaluation.weibull_power(fitted.out_of_fold, half, calendar.horizon / calendar.window)
+    power = evaluation.weibull_power(fitted.validated.answers(encoder.target), half, calendar.horizon / calendar.window)
     return replace(fitted, calibration=replace(fitted.calibration, power=power))
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import columns, encoding, evaluation, explanation, queries
-from sqlml.encoding import Arrays, Dropped
+from sqlml import columns, encoding, evaluation, explanation, queries, search
+from sqlml.encoding import Arrays, Dropped, Input
 from sqlml.errors import DataError, OptionError, did_you_mean
-from sqlml.evaluation import HeldOut, Vector
+from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
 from sqlml.explanation import Importance
 from sqlml.methods.base import State
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
+from sqlml.search import Attempt, Trial
 from sqlml.tasks import METHODS, QUERY_TASKS
 from sqlml.training import Stage
 from sqlml.transforms import Calibration, Encoder, Target
@@ -33,6 +35,8 @@ LEAK_AUC = 0.99
 class Learned:
     """What is kept of a training; the metrics lie in the temporary tables that `evaluation.compare` writes."""
 
+    options: QueryOptions
+    trials: Sequence[Trial]
     encoder: Encoder
     state: State
     calibration: Calibration
@@ -178,23 +182,33 @@ def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:
 
 
 def learn(
-    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions, stage: Stage
+    cursor: duckdb.DuckDBPyConnection,
+    types: Mapping[str, str],
+    target: Target,
+    recipes: Sequence[QueryOptions],
+    budget: float,
+    stage: Stage,
 ) -> Learned:
-    """Fit on the rows that are not held out, measure on those that are, then fit on all of them for as long.
+    """Choose a recipe and fit on the rows that are not held out, measure on those that are, then fit on all of them.
 
     The bins, vocabularies and telling words stay those of the rows that were not held out.
     """
-    tested = hold_out(cursor, types, target, options)
-    chosen, left_out = columns.choose(types, options)
-    training = f"{TRAINING} {ROW}"
+    tested = hold_out(cursor, types, target, recipes[0])
+    chosen, left_out = columns.choose(types, recipes[0])
     inputs, unusable = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
-    encoder, dropped = encoding.fit(cursor, training, inputs, options.bins, columns.MOST_LEVELS, target)
-    data = _arrays(cursor, training, encoder)
+    task = QUERY_TASKS[target.kind]
+    options, found, trials = search.best(
+        search.expand(recipes, task.methods),
+        partial(_attempt, cursor, inputs, target, stage),
+        budget,
+        prefers=task.methods[-1] if any(r.method == "auto" for r in recipes) else None,
+    )
+    encoder, dropped, data, validated = found.kept
     test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
-    fitted = {
-        name: evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
-        for name in dict.fromkeys((options.method, *(n for n in QUERY_TASKS[target.kind].beside if n in METHODS)))
-    }
+    fitted = {options.method: evaluation.fit_all(METHODS[options.method], data, encoder, options, validated, stage)}
+    for name in task.beside:
+        if name in METHODS and name not in fitted:
+            fitted[name] = evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
     mine, method = fitted[options.method], METHODS[options.method]
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
@@ -202,15 +216,44 @@ def learn(
     conformal = evaluation.conformal(scores[options.method], test.labels, target)
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
-    warnings = _leaks(cursor, encoder, target)
+    warnings = [*_leaks(cursor, encoder, target), *_level(fitted, options.method, target)]
     everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
-    advised = replace(options, epochs=max(1, mine.state.epochs))
-    state = method.fit(everything, encoder, advised, None, stage("all rows"))
+    state = evaluation.fit_all(method, everything, encoder, options, validated, stage).state
     background = explanation.background(everything, options.seed)
     return Learned(
-        encoder, state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings, importance, conformal,
-        background, len(everything.labels), mine.state.log,
+        options, trials, encoder, state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
+        importance, conformal, background, len(everything.labels), mine.state.log,
     )  # fmt: skip
+
+
+Found = tuple[Encoder, Sequence[Dropped], Arrays, Validated]
+
+
+def _attempt(
+    cursor: duckdb.DuckDBPyConnection,
+    inputs: Sequence[Input],
+    target: Target,
+    stage: Stage,
+    options: QueryOptions,
+    title: str,
+) -> Attempt[Found]:
+    training = f"{TRAINING} {ROW}"
+    encoder, dropped = encoding.fit(cursor, training, inputs, options.bins, columns.MOST_LEVELS, target)
+    data = _arrays(cursor, training, encoder)
+    method = METHODS[options.method]
+    validated = evaluation.cross_validate(method, data, encoder, options, lambda name: stage(title + name))
+    return Attempt(validated.losses(target), (encoder, dropped, data, validated))
+
+
+def _level(fitted: Mapping[str, Fitted], method: str, target: Target) -> list[str]:
+    """A note for a simpler method that is as good."""
+    mine = fitted[method].validated.losses(target)
+    return [
+        f"The {name} model is level with the {method} here (loss on rows not trained on: {theirs.mean():.4f} against "
+        f"{mine.mean():.4f}). OPTIONS (method = '{name}') is plain SQL and scores much faster."
+        for name, other in fitted.items()
+        if name != method and search.is_level(theirs := other.validated.losses(target), mine)
+    ]
 
 
 def _arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:

@@ -30,6 +30,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
            method || CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric
+    UNION ALL SELECT 4.2, loss, CASE WHEN is_chosen THEN 'trial (chosen)' ELSE 'trial' END, 'recipe ' || trial,
+           format('loss {:.5f}, {:.1f} s: {}', loss, seconds, options) FROM ml.trials t
+           WHERE version_id = $1 AND (SELECT count(*) FROM ml.trials WHERE version_id = $1) > 1
     UNION ALL SELECT 4.5, row_number() OVER (ORDER BY importance DESC), 'importance', feature, format('{:.4f} ± {:.4f}', importance, deviation)
            FROM (FROM ml.importance WHERE version_id = $1 ORDER BY importance DESC LIMIT 10)
     UNION ALL SELECT 4.8, row_number() OVER (ORDER BY f.rowid), 'input', name, detail

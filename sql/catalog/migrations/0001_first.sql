@@ -32,6 +32,7 @@ CREATE TABLE ml.features (version_id VARCHAR NOT NULL, name VARCHAR NOT NULL, is
 CREATE TABLE ml.warnings (version_id VARCHAR NOT NULL, warning VARCHAR NOT NULL);
 CREATE TABLE ml.predictions (version_id VARCHAR NOT NULL, key VARCHAR, as_of TIMESTAMP, label DOUBLE NOT NULL, score DOUBLE NOT NULL, split VARCHAR NOT NULL);
 CREATE TABLE ml.importance (version_id VARCHAR NOT NULL, feature VARCHAR NOT NULL, importance DOUBLE NOT NULL, deviation DOUBLE NOT NULL);
+CREATE TABLE ml.trials (version_id VARCHAR NOT NULL, trial INTEGER NOT NULL, options JSON NOT NULL, loss DOUBLE NOT NULL, seconds DOUBLE NOT NULL, is_chosen BOOLEAN NOT NULL);
 CREATE TABLE ml.training_log (version_id VARCHAR NOT NULL, epoch INTEGER NOT NULL, training_loss DOUBLE NOT NULL, stopping_loss DOUBLE NOT NULL);
 CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL, promoted_at TIMESTAMP NOT NULL);
 CREATE MACRO ml.utc(t) AS
