@@ -14,6 +14,8 @@ from sqlml.errors import DataError
 from sqlml.queries import identifier
 from sqlml.transforms import Column, Encoder, Target
 
+FILLED_BINS = 2
+"""A value that fills so many bins of a number is a level of its own beside them, such as the zero of a balance."""
 LEAST_ROWS = 10
 """A category or a map key seen in fewer rows than this shares the code "other"."""
 
@@ -98,10 +100,12 @@ def _fit_numbers(
         if low is None or (low == high and stats["known"] == rows):
             dropped.append(Dropped(raw.name, "constant"))
             continue
-        edges = tuple(np.unique(np.array([low, *stats["edges"], high], np.float32)).tolist())
+        values, filled = np.unique(np.array(stats["edges"], np.float32), return_counts=True)
+        edges = tuple(np.unique(np.array([low, *values, high], np.float32)).tolist())
         edges = edges if len(edges) > 1 else (low, low + 1)
+        spikes = tuple(values[filled > FILLED_BINS].tolist())
         spread = stats["deviation"] or 1.0
-        yield Column(raw.name, raw.source, raw.expression, edges, mean=stats["mean"], deviation=spread)
+        yield Column(raw.name, raw.source, raw.expression, edges, spikes, mean=stats["mean"], deviation=spread)
 
 
 def _fit_categories(

@@ -79,7 +79,7 @@ class QueryOptions(ModelOptions):
         "How to learn: net, logistic (for numbers: linear), or auto: the linear one where level.",
         is_tunable=True,
     )
-    width: int = option(64, "Units of the hidden layer.", is_tunable=True, minimum=1)
+    members: int = option(16, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1)
     learning_rate: float = option(4e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1)
     batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1)
     epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)

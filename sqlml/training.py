@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ Params = Any
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 Prepare = Callable[[jax.Array, Any], tuple[jax.Array, ...]]
 CHUNK = 2048
+STEPS = 32
+"""Steps taken in one call of the compiled loop."""
 EPOCH_ROWS = 131_072
 """An epoch is a pass over the rows, but over no more than this many, so that large data are stopped on in time."""
 AVERAGING = 0.02
@@ -93,38 +96,24 @@ def train(
     key = jax.random.PRNGKey(settings.seed)
     batch = min(settings.batch_size, max(len(labels), 1))
     context = jax.device_put(context)
-    params = _initial(key, inputs[:1], context, module, prepare)
     optimizer = _optimizer(settings.learning_rate, settings.weight_decay)
-    state = jax.jit(optimizer.init)(params)
-    average, steps = params, np.uint32(0)
-    best, log = Trained(params, 0), []
+    state = _initial(key, inputs[:1], context, module, prepare, optimizer)
+    best, log = Trained(state.average, 0), []
     for epoch in range(1, settings.epochs + 1):
         losses = []
-        for rows in _batches(rng, len(labels), batch):
-            steps += np.uint32(1)
-            params, average, state, value = _step(
-                params,
-                average,
-                state,
-                inputs[rows],
-                labels[rows],
-                context,
-                key,
-                steps,
-                module,
-                loss,
-                prepare,
-                optimizer,
-            )
-            losses.append(value)
-        train_loss = float(np.mean(jax.device_get(losses)))
-        stop_loss = _mean_loss(module, loss, average, *stop, context, prepare) if stop else train_loss
+        for rows in _groups(rng, len(labels), batch):
+            padded = np.resize(rows, (STEPS, batch))
+            data = inputs[padded], labels[padded]
+            state, values = _steps(state, *data, np.int32(len(rows)), context, key, module, loss, prepare, optimizer)
+            losses.append(values[: len(rows)])
+        train_loss = float(np.mean(np.concatenate(losses)))
+        stop_loss = _mean_loss(module, loss, state.average, *stop, context, prepare) if stop else train_loss
         log.append((train_loss, stop_loss))
         if not np.isfinite(train_loss):
             raise TrainingError(f"The loss is not finite at epoch {epoch}: lower learning_rate.")
         watch(epoch, settings.epochs, stop_loss)
         if stop is None or not best.epochs or stop_loss < log[best.epochs - 1][1]:
-            best = Trained(average, epoch)
+            best = Trained(state.average, epoch)
         if epoch - best.epochs >= settings.patience:
             break
     return Trained(best.params, best.epochs, log)
@@ -152,57 +141,67 @@ def _optimizer(learning_rate: float, weight_decay: float) -> optax.GradientTrans
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(learning_rate, weight_decay=weight_decay))
 
 
-def _batches(rng: np.random.Generator, rows: int, batch: int) -> Iterator[NDArray[np.int64]]:
-    """A random order cut into full batches: one shape, one compilation; the few rows left over change every epoch."""
+def _groups(rng: np.random.Generator, rows: int, batch: int) -> Iterator[NDArray[np.int64]]:
+    """A random order cut into full batches, in groups of at most STEPS: shape (steps, batch).
+
+    One shape, one compilation; the few rows left over change every epoch.
+    """
     order = rng.permutation(rows)[:EPOCH_ROWS]
-    for start in range(0, len(order) - batch + 1, batch):
-        yield order[start : start + batch]
+    batches = order[: len(order) // batch * batch].reshape(-1, batch)
+    for start in range(0, len(batches), STEPS):
+        yield batches[start : start + STEPS]
 
 
-@partial(jax.jit, static_argnames=("module", "prepare"))
-def _initial(key: jax.Array, inputs: jax.Array, context: object, module: nn.Module, prepare: Prepare) -> Params:
-    return module.init(key, *prepare(inputs, context))
+class _State(NamedTuple):
+    params: Params
+    average: Params
+    optimizer: optax.OptState
+    step: jax.Array
+
+
+@partial(jax.jit, static_argnames=("module", "prepare", "optimizer"))
+def _initial(
+    key: jax.Array,
+    inputs: jax.Array,
+    context: object,
+    module: nn.Module,
+    prepare: Prepare,
+    optimizer: optax.GradientTransformation,
+) -> _State:
+    params = module.init(key, *prepare(inputs, context))
+    return _State(params, params, optimizer.init(params), jnp.zeros((), jnp.uint32))
 
 
 @partial(jax.jit, static_argnames=("module", "loss", "prepare", "optimizer"))
-def _step(
-    params: Params,
-    average: Params,
-    state: optax.OptState,
+def _steps(
+    state: _State,
     inputs: jax.Array,
     labels: jax.Array,
+    count: jax.Array,
     context: object,
     key: jax.Array,
-    step: jax.Array,
     module: nn.Module,
     loss: Loss,
     prepare: Prepare,
     optimizer: optax.GradientTransformation,
-) -> tuple[Params, Params, optax.OptState, jax.Array]:
-    def total(params: Params) -> jax.Array:
-        outputs: Any = module.apply(
-            params, *prepare(inputs, context), training=True, rngs={"dropout": jax.random.fold_in(key, step)}
-        )
-        return loss(outputs, labels).mean()
+) -> tuple[_State, jax.Array]:
+    """Take `count` steps on batches (STEPS, batch, columns), those beyond are padding; the loss of each, (STEPS,)."""
 
-    value, gradients = jax.value_and_grad(total)(params)
-    updates, state = optimizer.update(gradients, state, params)
-    params = optax.apply_updates(params, updates)
-    return params, optax.incremental_update(params, average, AVERAGING), state, value
+    def body(i: jax.Array, carry: tuple[_State, jax.Array]) -> tuple[_State, jax.Array]:
+        state, values = carry
+        rngs = {"dropout": jax.random.fold_in(key, state.step)}
 
+        def total(params: Params) -> jax.Array:
+            outputs: Any = module.apply(params, *prepare(inputs[i], context), training=True, rngs=rngs)
+            return loss(outputs, labels[i]).mean()
 
-@partial(jax.jit, static_argnames=("module", "loss", "prepare"))
-def _losses(
-    params: Params,
-    inputs: jax.Array,
-    labels: jax.Array,
-    context: object,
-    module: nn.Module,
-    loss: Loss,
-    prepare: Prepare,
-) -> jax.Array:
-    outputs: Any = module.apply(params, *prepare(inputs, context))
-    return loss(outputs, labels)
+        value, gradients = jax.value_and_grad(total)(state.params)
+        updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = optax.incremental_update(params, state.average, AVERAGING)
+        return _State(params, average, optimizer_state, state.step + 1), values.at[i].set(value)
+
+    return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(STEPS)))
 
 
 def _mean_loss(
@@ -214,9 +213,27 @@ def _mean_loss(
     context: object,
     prepare: Prepare,
 ) -> float:
-    total = 0.0
-    for start in range(0, len(labels), CHUNK):
-        size = min(CHUNK, len(labels) - start)
-        rows = np.arange(start, start + CHUNK) % len(labels)
-        total += float(_losses(params, inputs[rows], labels[rows], context, module, loss, prepare)[:size].sum())
-    return total / len(labels)
+    starts = range(0, len(labels), CHUNK)
+    places = ((start + np.arange(CHUNK)) % len(labels) for start in starts)
+    sizes = (min(CHUNK, len(labels) - start) for start in starts)
+    sums = [
+        _loss_of(params, inputs[rows], labels[rows], np.int32(size), context, module, loss, prepare)
+        for rows, size in zip(places, sizes, strict=True)
+    ]
+    return float(np.sum(jax.device_get(sums))) / len(labels)
+
+
+@partial(jax.jit, static_argnames=("module", "loss", "prepare"))
+def _loss_of(
+    params: Params,
+    inputs: jax.Array,
+    labels: jax.Array,
+    size: jax.Array,
+    context: object,
+    module: nn.Module,
+    loss: Loss,
+    prepare: Prepare,
+) -> jax.Array:
+    """The loss of the first `size` rows together."""
+    outputs: Any = module.apply(params, *prepare(inputs, context))
+    return jnp.where(jnp.arange(len(labels)) < size, loss(outputs, labels), 0.0).sum()

@@ -15,6 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
+RAMP, LEVEL, MISSING = range(3)
+"""What a unit of an encoding stands for: a stretch of a number, a level of a category, a missing value."""
+SLOWEST = 1e-37
+"""The least rate of a ramp: neither it nor its inverse leaves the range of float32."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,15 @@ class Column:
     """One input of a model, as fitted on the training rows.
 
     `source` is the column of the data that it was made from, `expression` SQL over the raw columns. A number has
-    `edges` (ascending, at least two, quantiles of the training rows) and the `mean` and `deviation` of its signed
-    logarithm; a category has `levels`, coded from 1.
+    `edges` (ascending, at least two, quantiles of the training rows), `spikes` (values that many rows share) and the
+    `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1.
     """
 
     name: str
     source: str
     expression: str
     edges: tuple[float, ...] = ()
+    spikes: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
     mean: float = 0.0
     deviation: float = 1.0
@@ -62,21 +67,29 @@ class Column:
         """Whether the column holds codes of levels."""
         return bool(self.levels)
 
-    @property
-    def rows(self) -> int:
-        """Rows of its lookup table: knots or codes, and a last one for missing."""
-        return (len(self.levels) + 1 if self.is_category else len(self.edges)) + 1
+    def units(self) -> list[tuple[float, float, int]]:
+        """Its encoding: (low, rate, kind) of each unit, from edge to edge, of spikes or codes, of missing."""
+        if self.is_category:
+            known = [(float(code), 1.0, LEVEL) for code in range(len(self.levels) + 1)]
+        else:
+            pairs = zip(self.edges, self.edges[1:], strict=False)
+            known = [(low, min(max(1 / (high - low), SLOWEST), 1 / SLOWEST), RAMP) for low, high in pairs]
+            known += [(value, 1.0, LEVEL) for value in self.spikes]
+        return [*known, (0.0, 1.0, MISSING)]
 
 
 class Layout(NamedTuple):
-    """The encoder as arrays, shape (columns, rows) or (columns,): what changes from fit to fit of one set of columns.
+    """The encoder as arrays: what changes from fit to fit of one set of columns.
 
-    `steps` is 1 where a row of the lookup table adds to the row before (numbers), 0 where it stands alone.
+    Of each unit of the encoding, shape (units,): its `column`, its `kind`, and for a ramp where it begins (`low`) and
+    how fast it rises (`rate`), for a level the code it stands for (`low`). Of each column, shape (columns,): `mean` and
+    `deviation`.
     """
 
-    edges: Matrix
-    last: NDArray[np.int32]
-    steps: Matrix
+    column: NDArray[np.int32]
+    kind: NDArray[np.int32]
+    low: Matrix
+    rate: Matrix
     mean: Matrix
     deviation: Matrix
 
@@ -93,24 +106,16 @@ class Encoder:
         """Field names of the struct that a UDF receives."""
         return tuple(c.name for c in self.columns)
 
-    @property
-    def rows(self) -> int:
-        """Rows of the largest lookup table."""
-        return max((c.rows for c in self.columns), default=1)
-
     @cached_property
     def layout(self) -> Layout:
-        """Arrays for the forward pass; codes of a category act as knots 0, 1, 2 and so on."""
-        edges = np.full((len(self.columns), self.rows), np.inf, np.float32)
-        for i, column in enumerate(self.columns):
-            knots = range(len(column.levels) + 1) if column.is_category else column.edges
-            edges[i, : column.rows - 1] = knots
-        last = np.array([c.rows - 2 for c in self.columns], np.int32)
-        row, is_category = np.arange(self.rows)[None], np.array([c.is_category for c in self.columns])
+        """Arrays for the forward pass."""
+        units = [(i, *unit) for i, column in enumerate(self.columns) for unit in column.units()]
+        column, low, rate, kind = zip(*units, strict=True)
         return Layout(
-            edges=edges,
-            last=last,
-            steps=(~is_category[:, None] & (row > 0) & (row <= last[:, None])).astype(np.float32),
+            column=np.array(column, np.int32),
+            kind=np.array(kind, np.int32),
+            low=np.array(low, np.float32),
+            rate=np.array(rate, np.float32),
             mean=np.array([c.mean for c in self.columns], np.float32),
             deviation=np.array([c.deviation for c in self.columns], np.float32),
         )
@@ -139,7 +144,7 @@ class Encoder:
         record: dict[str, Any] = json.loads(text)
         columns, target = record["columns"], record["target"]
         for column in columns:
-            column |= {"edges": tuple(column["edges"]), "levels": tuple(column["levels"])}
+            column |= {name: tuple(column[name]) for name in ("edges", "spikes", "levels")}
         target["levels"] = tuple(target["levels"])
         return Encoder(tuple(Column(**column) for column in columns), Target(**target))
 

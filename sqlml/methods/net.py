@@ -18,7 +18,7 @@ from sqlml.encoding import Arrays
 from sqlml.losses import Loss
 from sqlml.methods import linear
 from sqlml.methods.base import Forward, State, Weights, part, silent
-from sqlml.models.ensemble import Ensemble, locate
+from sqlml.models.ensemble import Ensemble, encode
 from sqlml.options import ModelOptions
 from sqlml.training import Settings, Watch
 from sqlml.transforms import Encoder, Layout, Target
@@ -41,7 +41,7 @@ def fit(
         _member_loss(encoder.target),
         data.inputs,
         data.labels,
-        locate,
+        encode,
         encoder.layout,
         settings,
         (stop.inputs, stop.labels) if stop else None,
@@ -67,7 +67,7 @@ def _forward(module: Ensemble, target: Target, straight: Forward) -> Forward:
     def outputs(weights: Weights, inputs: jax.Array) -> jax.Array:
         params = {"params": unflatten_dict(dict(part(weights, "net")), sep=".")}
         layout = Layout(**part(weights, "layout"))  # type: ignore[arg-type]
-        members = jnp.asarray(module.apply(params, *locate(inputs, layout)))
+        members = jnp.asarray(module.apply(params, *encode(inputs, layout)))
         bent = losses.mean_of_members(members, target)
         return jnp.concatenate([bent[:, None], straight(part(weights, "linear"), inputs)], 1)
 
@@ -76,7 +76,7 @@ def _forward(module: Ensemble, target: Target, straight: Forward) -> Forward:
 
 def _module(encoder: Encoder, options: ModelOptions) -> Ensemble:
     size = encoder.target.size
-    return Ensemble(len(encoder.columns), encoder.rows, options.members, options.width, size, options.dropout)
+    return Ensemble(options.members, options.width, size, options.dropout, len(encoder.columns))
 
 
 @lru_cache
