@@ -44,7 +44,7 @@ def fit(
     moments = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation}
     design = _compiled_design(inputs, moments, encoder.levels)
     size = encoder.target.size
-    start = {"slope": np.zeros((design.shape[1], size), np.float32), "intercept": np.zeros(size, np.float32)}
+    start = {"slope": np.zeros((design.shape[0], size), np.float32), "intercept": np.zeros(size, np.float32)}
     weights, loss = minimise(_objective(encoder.target), start, design, labels, is_row)
     watch(1, 1, loss)
     return State({**moments, **{name: np.asarray(value) for name, value in weights.items()}}, 1, ((loss, loss),))
@@ -64,7 +64,11 @@ def forward(encoder: Encoder, options: ModelOptions) -> Forward:
 @lru_cache
 def _forward(levels: tuple[int, ...]) -> Forward:
     """Kept by shapes, not by encoder: its moments come with the weights."""
-    return lambda weights, inputs: (_design(inputs, weights, levels) @ weights["slope"] + weights["intercept"])[:, None]
+    return lambda weights, inputs: _outputs(weights, _design(inputs, weights, levels))[:, None]
+
+
+def _outputs(weights: Point, design: jax.Array) -> jax.Array:
+    return (jnp.asarray(weights["slope"]).T @ design).T + weights["intercept"]
 
 
 def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, float]:
@@ -99,7 +103,7 @@ def _objective(target: Target) -> Objective:
     loss = losses.of(target)
 
     def objective(weights: Point, design: jax.Array, labels: jax.Array, is_row: jax.Array) -> jax.Array:
-        each = loss(design @ weights["slope"] + weights["intercept"], labels)
+        each = loss(_outputs(weights, design), labels)
         penalty = 0.5 * PENALTY * (weights["slope"] ** 2).sum()
         return (jnp.where(is_row, each, 0.0).sum() + penalty) / is_row.sum()
 
@@ -112,10 +116,11 @@ def _compiled_design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...
 
 
 def _design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
-    """The design matrix (n, numbers + missing indicators + levels)."""
-    missing = jnp.isnan(inputs)
-    logarithm = jnp.sign(inputs) * jnp.log1p(jnp.minimum(jnp.abs(inputs), LARGEST))
-    standard = jnp.where(missing, 0.0, (logarithm - moments["mean"]) / moments["deviation"])
-    numbers = standard[:, np.array(levels) == 0]
-    codes = [inputs[:, i, None] == jnp.arange(count + 1) for i, count in enumerate(levels) if count]
-    return jnp.concatenate([numbers, missing.astype(jnp.float32), *codes], 1)
+    """The design matrix with rows last: (numbers + missing indicators + levels, n)."""
+    values = inputs.T
+    missing = jnp.isnan(values)
+    logarithm = jnp.sign(values) * jnp.log1p(jnp.minimum(jnp.abs(values), LARGEST))
+    standard = (logarithm - moments["mean"][:, None]) / moments["deviation"][:, None]
+    numbers = jnp.where(missing, 0.0, standard)[np.array(levels) == 0]
+    codes = [values[i] == jnp.arange(count + 1)[:, None] for i, count in enumerate(levels) if count]
+    return jnp.concatenate([numbers, missing.astype(jnp.float32), *codes])

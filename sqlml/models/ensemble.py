@@ -42,16 +42,17 @@ class Ensemble(nn.Module):
     def __call__(self, encoding: jax.Array, training: bool = False) -> jax.Array:
         """The hidden layer and, beside it, a part that is additive in the columns and shared by all members."""
         units = encoding.shape[0]
-        first = self.param("first", nn.initializers.normal(0.5 * self.columns**-0.5), (self.width, units)) @ encoding
-        hidden = first + self.param("bias", nn.initializers.zeros, (self.width, 1))
+        table = self.param("table", nn.initializers.normal(0.5 * self.columns**-0.5), (self.width, units))
+        additive = self.param("additive", nn.initializers.zeros, (self.size, units))
+        first = jnp.concatenate([table, additive]) @ encoding
+        hidden = first[: self.width] + self.param("bias", nn.initializers.zeros, (self.width, 1))
         scale = self.param("scale", _sign_init, (self.members, self.width, 1))
         shift = self.param("shift", nn.initializers.normal(0.3), (self.members, self.width, 1))
         bent = nn.relu(hidden * scale + shift)
         bent = nn.Dropout(self.dropout, broadcast_dims=(0,), deterministic=not training)(bent)
         head = self.param("head", nn.initializers.normal(self.width**-0.5), (self.members, self.size, self.width))
         offset = self.param("offset", nn.initializers.zeros, (self.members, self.size, 1))
-        additive = self.param("additive", nn.initializers.zeros, (self.size, units)) @ encoding
-        return (jnp.einsum("koh,khn->kon", head, bent) + offset + additive).transpose(2, 0, 1)
+        return (jnp.einsum("koh,khn->kon", head, bent) + offset + first[self.width :]).transpose(2, 0, 1)
 
 
 def _sign_init(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
