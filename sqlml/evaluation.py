@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import duckdb
 import jax
@@ -19,7 +19,7 @@ from sqlml.encoding import Arrays
 from sqlml.methods.base import Method, State
 from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
-from sqlml.training import Stage, predict
+from sqlml.training import Stage, predict, together
 from sqlml.transforms import Calibration, Encoder, Target
 
 Vector = NDArray[np.float32]
@@ -81,21 +81,34 @@ def cross_validate(method: Method, data: Arrays, encoder: Encoder, options: Mode
         options: Epochs, seed and so on.
         stage: Name of a part of the training → what to call after its epochs.
     """
-    outputs: list[Vector] = []
-    epochs, rows = [], []
-    for fold in np.unique(data.folds):
-        held_out = data.folds == fold
-        train, stop = data.where(~held_out), data.where(held_out)
-        if train.labels.min() == train.labels.max():
-            continue  # too few of one kind to learn from
-        state = method.fit(train, encoder, options, stop, stage(f"fold {fold + 1} of {options.folds}"))
-        outputs.append(predict(method.forward(encoder, options), state.weights, stop.inputs))
-        rows.append(np.flatnonzero(held_out))
-        epochs.append(state.epochs)
-    order = np.argsort(np.concatenate(rows))
-    found, labels = np.concatenate(outputs)[order], data.labels[np.sort(np.concatenate(rows))]
-    calibration = calibrate(found, labels, encoder.target, is_fitted=options.blend == "fitted")
-    return Validated(found, labels, max(1, round(float(np.median(epochs)))), calibration)
+    folds = [data.folds == fold for fold in np.unique(data.folds)]
+    sound = [f for f in folds if len(np.unique(data.labels[~f])) > 1]  # too few of one kind to learn from
+    jobs = [
+        partial(_fit_fold, method, data, encoder, options, fold, f"fold {i} of {len(sound)}")
+        for i, fold in enumerate(sound, 1)
+    ]
+    first, *others = jobs
+    fitted = [first(stage), *together(others, stage)]  # what the first compiles serves the others
+    place = np.argsort(np.concatenate([np.flatnonzero(fold) for fold in sound]))
+    outputs = np.concatenate([found for found, _ in fitted])[place]
+    labels = data.labels[np.any(sound, axis=0)]
+    calibration = calibrate(outputs, labels, encoder.target, is_fitted=options.blend == "fitted")
+    return Validated(outputs, labels, max(1, round(float(np.median([e for _, e in fitted])))), calibration)
+
+
+def _fit_fold(
+    method: Method,
+    data: Arrays,
+    encoder: Encoder,
+    options: ModelOptions,
+    fold: NDArray[np.bool_],
+    name: str,
+    stage: Stage,
+) -> tuple[Vector, int]:
+    """Outputs for the rows of the fold from a fit on the others, stopped on the fold, and its epochs."""
+    held_out = data.where(fold)
+    state = method.fit(data.where(~fold), encoder, options, held_out, stage(name))
+    return predict(method.forward(encoder, options), state.weights, held_out.inputs), state.epochs
 
 
 def fit_all(

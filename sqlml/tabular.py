@@ -20,7 +20,7 @@ from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
 from sqlml.search import Attempt, Trial
 from sqlml.tasks import METHODS, QUERY_TASKS
-from sqlml.training import Stage
+from sqlml.training import Stage, together
 from sqlml.transforms import Calibration, Encoder, Target
 
 ROWS, EXAMPLES, ARROW = "sqlml_rows", "sqlml_examples", "sqlml_arrow_rows"
@@ -205,11 +205,15 @@ def learn(
     )
     encoder, dropped, data, validated = found.kept
     test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
-    fitted = {options.method: evaluation.fit_all(METHODS[options.method], data, encoder, options, validated, stage)}
+    everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
+    method = METHODS[options.method]
+    mine, final = together(
+        [partial(evaluation.fit_all, method, rows, encoder, options, validated) for rows in (data, everything)], stage
+    )
+    fitted = {options.method: mine}
     for name in task.beside:
         if name in METHODS and name not in fitted:
             fitted[name] = evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
-    mine, method = fitted[options.method], METHODS[options.method]
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
     evaluation.compare(cursor, HeldOut(_keys(cursor, target), list(scores.items())), options.seed, target)
@@ -217,11 +221,9 @@ def learn(
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
     warnings = [*_leaks(cursor, encoder, target), *_level(fitted, options.method, target)]
-    everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
-    state = evaluation.fit_all(method, everything, encoder, options, validated, stage).state
     background = explanation.background(everything, options.seed)
     return Learned(
-        options, trials, encoder, state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
+        options, trials, encoder, final.state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
         importance, conformal, background, len(everything.labels), mine.state.log,
     )  # fmt: skip
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import flax.linen as nn
 import jax
@@ -19,6 +22,7 @@ from sqlml.errors import SqlmlError
 Params = Any
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 Prepare = Callable[[jax.Array, Any], tuple[jax.Array, ...]]
+Result = TypeVar("Result")
 CHUNK = 2048
 STEPS = 32
 """Steps taken in one call of the compiled loop."""
@@ -117,6 +121,33 @@ def train(
         if epoch - best.epochs >= settings.patience:
             break
     return Trained(best.params, best.epochs, log)
+
+
+def together(jobs: Sequence[Callable[[Stage], Result]], stage: Stage) -> list[Result]:
+    """Run trainings side by side, since one small net keeps little more than one core busy; results in their order.
+
+    When one fails, or the user interrupts, the others stop after their epoch.
+    """
+    is_over = threading.Event()
+
+    def guarded(name: str) -> Watch:
+        watch = stage(name)
+
+        def check(epoch: int, epochs: int, loss: float) -> None:
+            if is_over.is_set():
+                raise CancelledError
+            watch(epoch, epochs, loss)
+
+        return check
+
+    with ThreadPoolExecutor(max(1, min(len(jobs), os.cpu_count() or 1))) as pool:
+        running = [pool.submit(job, guarded) for job in jobs]
+        try:
+            return [job.result() for job in running]
+        except BaseException:
+            is_over.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def predict(
