@@ -13,11 +13,11 @@ import duckdb
 
 from sqlml import encoding, queries
 from sqlml.encoding import LEAST_ROWS, Dropped, Input, is_category
-from sqlml.errors import OptionError, did_you_mean
+from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
 
-MOST_LEVELS, MOST_ELEMENTS, MOST_WORDS = 100, 50, 300
+MOST_COLUMNS, MOST_LEVELS, MOST_ELEMENTS, MOST_WORDS = 1000, 100, 50, 300
 ID_SHARE, TEXT_SHARE, TEXT_WORDS = 0.9, 0.3, 4
 """Text is an id where nearly every row has its own; free text where values differ and have several words."""
 ID_NAME = re.compile(r"(^|_)(id|key|no|nr|number|uuid|guid|row)$", re.IGNORECASE)
@@ -38,6 +38,7 @@ def choose(types: Mapping[str, str], options: QueryOptions) -> tuple[list[str], 
 
     Raises:
         OptionError: A named column does not exist.
+        DataError: There are too many.
     """
     for name in (*options.columns, *options.exclude, *filter(None, (options.key, options.split_column))):
         if name not in types:
@@ -48,7 +49,13 @@ def choose(types: Mapping[str, str], options: QueryOptions) -> tuple[list[str], 
     if options.columns:
         left_out += [Dropped(name, "not among columns") for name in types if name not in (*options.columns, *roles)]
     unused = {d.column for d in left_out}
-    return [name for name in types if name not in unused], left_out
+    chosen = [name for name in types if name not in unused]
+    if len(chosen) > MOST_COLUMNS:
+        raise DataError(
+            f"The query has {len(chosen):,} columns to learn from; {MOST_COLUMNS:,} are the most. "
+            "Name the promising ones: OPTIONS (columns = ['a', 'b'])."
+        )
+    return chosen, left_out
 
 
 def inputs(

@@ -19,7 +19,7 @@ from sqlml.transforms import Encoder
 
 BACKGROUND = 64
 """Rows that a missing column is drawn from; also the number of orders in which columns are added."""
-REPEATS, MOST_ROWS = 5, 20_000
+REPEATS, MOST_ROWS, MOST_VALUES = 5, 20_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -83,22 +83,25 @@ def _by_source(steps: jax.Array, masks: jax.Array, encoder: Encoder) -> jax.Arra
 def importance(method: Method, fitted: Fitted, options: ModelOptions, test: Arrays) -> list[Importance]:
     """The growth of the mean loss when a source column is shuffled among the held-out rows, the largest first."""
     rng = np.random.default_rng(options.seed)
-    test = test.where(np.arange(len(test.labels)) < MOST_ROWS)
+    columns = [column.source for column in fitted.encoder.columns]
+    test = test.where(np.arange(len(test.labels)) < min(MOST_ROWS, MOST_VALUES // len(columns)))
     found = []
-    before = _loss(method, fitted, options, test.inputs, test.labels)
+    (before,) = _losses(method, fitted, options, test.inputs[None], test.labels)
     for source in fitted.encoder.sources:
-        chosen = [i for i, column in enumerate(fitted.encoder.columns) if column.source == source]
-        grown = []
-        for _ in range(REPEATS):
-            shuffled = test.inputs.copy()
-            shuffled[:, chosen] = test.inputs[rng.permutation(len(test.labels))][:, chosen]
-            grown.append(_loss(method, fitted, options, shuffled, test.labels) - before)
-        found.append(Importance(source, float(np.mean(grown)), float(np.std(grown))))
+        chosen = [i for i, name in enumerate(columns) if name == source]
+        shuffled = np.repeat(test.inputs[None], REPEATS, 0)
+        for repeat in shuffled:
+            repeat[:, chosen] = repeat[rng.permutation(len(repeat))][:, chosen]
+        grown = _losses(method, fitted, options, shuffled, test.labels) - before
+        found.append(Importance(source, float(grown.mean()), float(grown.std())))
     return sorted(found, key=lambda one: -one.importance)
 
 
-def _loss(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vector, labels: Vector) -> float:
-    outputs = predict(method.forward(fitted.encoder, options), fitted.state.weights, inputs)
-    calibration = fitted.calibration
+def _losses(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vector, labels: Vector) -> Vector:
+    """The mean loss of each repeat of inputs (repeats, n, columns)."""
+    repeats, target, calibration = len(inputs), fitted.encoder.target, fitted.calibration
+    forward = method.forward(fitted.encoder, options)
+    outputs = predict(forward, fitted.state.weights, inputs.reshape(-1, inputs.shape[-1]))
     link = losses.blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
-    return float(losses.of(fitted.encoder.target)(link, jnp.asarray(labels)).mean())
+    each = losses.of(target)(link, jnp.asarray(np.tile(labels, repeats)))
+    return np.asarray(each.reshape(repeats, -1).mean(1))

@@ -83,7 +83,7 @@ class QueryOptions(ModelOptions):
     learning_rate: float = option(4e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1)
     batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1)
     epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
-    patience: int = option(8, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
+    patience: int = option(5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
     blend: str = option(
         "fitted", "Net and linear model: half and half, or fitted on the held-out rows of the folds.", is_tunable=True
     )

@@ -206,6 +206,7 @@ def test_the_newest_rows_or_the_marked_ones_are_held_out(con):
         ("label = 'y', split = 'time'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "needs a split_column"),
         ("label = 'y', method = 'forest'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no method 'forest'"),
         ("label = 'y'", "SELECT i, i AS I, i % 2 AS y FROM range(99) t(i)", DataError, "twice"),
+        ("label = 'c0'", f"SELECT {', '.join(f'hash(i, {k}) % 2 AS c{k}' for k in range(5000))} FROM range(99) t(i)", DataError, "4,999 columns"),
         ("horizon = '3 days'", "SELECT 1", OptionError, "no option 'horizon'"),
     ],
 )  # fmt: skip
@@ -213,6 +214,27 @@ def test_bad_input_is_refused_before_anything_is_written(con, given, query, erro
     with pytest.raises(error, match=message):
         con.execute(f"CREATE MODEL q OPTIONS ({given}) AS {query}")
     assert con.execute("SHOW MODELS").fetchall() == []
+
+
+def test_infinite_missing_and_huge_values_are_learnt_from_and_scored(con):
+    wild = """SELECT i, CASE i % 5 WHEN 0 THEN 'infinity'::DOUBLE WHEN 1 THEN '-infinity'::DOUBLE WHEN 2 THEN 'nan'::DOUBLE
+                     WHEN 3 THEN 1e300 ELSE NULL END AS wild, (hash(i) % 100)::DOUBLE AS x, NULL::INT AS nothing,
+                     x > 50 AS y FROM range(600) t(i)"""
+    con.execute(f"CREATE MODEL w OPTIONS (label = 'y', {FAST}) AS {wild}").fetchall()
+    low, high, missing = con.execute(
+        f"SELECT min(w_score(t)), max(w_score(t)), count_if(w_score(t) IS NULL) FROM ({wild}) t"
+    ).fetchall()[0]
+    assert 0 <= low < 0.2
+    assert 0.8 < high <= 1
+    assert missing == 0
+
+
+def test_a_few_rows_are_not_learnt_by_heart(con):
+    noise = ", ".join(f"hash(i, {k}) % 1000 / 1000.0 AS n{k}" for k in range(20))
+    con.execute(f"CREATE TABLE few AS SELECT {noise}, hash(i, 99) % 2 = 0 AS y FROM range(1000) t(i)").fetchall()
+    con.execute("CREATE MODEL few OPTIONS (label = 'y') AS FROM few").fetchall()
+    low, high = con.execute("SELECT quantile_cont(few_score(t), [.05, .95]) FROM few t").fetchall()[0][0]
+    assert 0.35 < low < high < 0.65
 
 
 def test_braces_in_names_are_no_placeholders(con):
