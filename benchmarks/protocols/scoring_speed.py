@@ -82,7 +82,9 @@ def _network() -> Forward:
 
 def _table(con: duckdb.DuckDBPyConnection, chunks: int) -> NDArray[np.float32]:
     """Make table t; the same numbers as an array (chunks, 16, 2048)."""
-    columns = ", ".join(f"(hash(i, {k}) / 18446744073709551616.0 - 0.5)::FLOAT AS {c}" for k, c in enumerate(COLUMNS))
+    columns = ", ".join(
+        f"(hash(i * 10000 + {k}) / 18446744073709551616.0 - 0.5)::FLOAT AS {c}" for k, c in enumerate(COLUMNS)
+    )
     con.execute(f"CREATE TABLE t AS SELECT {columns} FROM range({chunks * CHUNK}) r(i)").fetchall()
     read = con.execute("FROM t").fetchnumpy()
     stacked = np.stack([np.asarray(read[name]).reshape(chunks, CHUNK) for name in COLUMNS], 1)

@@ -36,8 +36,10 @@ def run(*, is_quick: bool) -> list[Row]:
 
 
 def _table(con: sqlml.Connection, rows: int) -> None:
-    columns = ", ".join(f"(hash(i, {k}) / 18446744073709551616.0)::FLOAT AS {c}" for k, c in enumerate(COLUMNS))
-    label = "hash(n, 99) / 18446744073709551616.0 < 1 / (1 + exp(6 * (x0 * x1 + x2 * x3 - x4 * x5) + x6 - 2))"
+    columns = ", ".join(
+        f"(hash(i * 10000 + {k}) / 18446744073709551616.0)::FLOAT AS {c}" for k, c in enumerate(COLUMNS)
+    )
+    label = "hash(n * 10000 + 99) / 18446744073709551616.0 < 1 / (1 + exp(6 * (x0 * x1 + x2 * x3 - x4 * x5) + x6 - 2))"
     con.execute(
         f"CREATE TABLE t AS SELECT *, {label} AS y FROM (SELECT i AS n, {columns} FROM range({rows}) r(i))"
     ).fetchall()
