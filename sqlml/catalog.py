@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,14 +21,17 @@ from sqlml import queries
 from sqlml.errors import CatalogError, ModelError, did_you_mean
 from sqlml.options import ModelOptions
 from sqlml.options import from_json as read_options
-from sqlml.queries import identifier, literal
+from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
 SCHEMA_VERSION = 1
+PREDICT = "__predict"
+"""Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 OF_VERSION = (
     "weights",
     "importance",
     "functions",
+    "macros",
     "metrics",
     "cutoffs",
     "features",
@@ -39,6 +42,7 @@ OF_VERSION = (
 )
 OF_MODEL = ("promotions", "models", "versions")
 TABLES = {*OF_VERSION, *OF_MODEL}
+Parameters = Sequence[object] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True)
@@ -149,22 +153,43 @@ class Catalog:
             return []
         return [name for (name,) in self._rows(f"SELECT model FROM {self._table('models')} ORDER BY model")]
 
-    def versions(self) -> list[Version]:
-        """The promoted version of every model."""
+    def versions(self, *, promoted: bool = True) -> list[Version]:
+        """The promoted version of every model, or all versions."""
         if not self.schema_version:
             return []
-        query = queries.text("catalog/promoted", models=self._table("models"), versions=self._table("versions"),
+        query = queries.text("catalog/versions", models=self._table("models"), versions=self._table("versions"),
                              functions=self._table("functions"))  # fmt: skip
-        return [self._version(*row) for row in self._rows(query)]
+        return [self._version(*row) for row in self._rows(query, {"promoted": promoted})]
 
-    def version(self, model: str) -> Version:
-        """The promoted version of one model.
+    def version(self, model: str, number: int | None = None) -> Version:
+        """A version of a model, by default the promoted one.
 
         Raises:
-            ModelError: There is no such model.
+            ModelError: There is no such model or version.
         """
         self.require(model)
-        return next(v for v in self.versions() if v.model == model)
+        found = {v.version: v for v in self.versions(promoted=number is None) if v.model == model}
+        if number is None:
+            return next(iter(found.values()))
+        if number not in found:
+            raise ModelError(f"Model '{model}' has no version {number}. Versions: {', '.join(map(str, found))}.")
+        return found[number]
+
+    def version_before(self, model: str) -> Version:
+        """The version that a rollback goes back to.
+
+        Raises:
+            ModelError: There is none.
+        """
+        current = self.version(model)
+        query, values = queries.text("catalog/before"), {"model": model, "current": current.version_id}
+        rows = self._rows(query, values)
+        if not rows:
+            raise ModelError(
+                f"Model '{model}' has no earlier promotion than that of version {current.version}. "
+                f"ALTER MODEL {model} PROMOTE VERSION n chooses any version."
+            )
+        return next(v for v in self.versions(promoted=False) if v.version_id == rows[0][0])
 
     def require(self, model: str) -> None:
         """Check that a model exists.
@@ -189,7 +214,8 @@ class Catalog:
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
         functions = self._table("functions")
-        query = f"SELECT function_name FROM {functions} WHERE version_id = ? AND NOT is_table ORDER BY rowid LIMIT 1"
+        query = f"""SELECT model || suffix FROM {functions} f JOIN {self._table("versions")} USING (version_id)
+                    WHERE version_id = ? AND NOT is_table ORDER BY f.rowid LIMIT 1"""
         return str(self._rows(query, [version_id])[0][0])
 
     def weights(self, version_id: str) -> dict[str, NDArray[np.float32]]:
@@ -204,8 +230,13 @@ class Catalog:
         except (IndexError, SafetensorError) as error:
             raise CatalogError(f"The weights of version {version_id} are missing or damaged: {error}") from error
 
-    def insert(self, new: NewVersion) -> Version:
-        """Store a version and promote it. Metrics and held-out predictions are taken from temporary tables."""
+    def insert(self, new: NewVersion, macros: Iterable[str]) -> Version:
+        """Store a version and promote it. Metrics and held-out predictions are taken from temporary tables.
+
+        Args:
+            new: What the training made.
+            macros: The statements that make its functions, with `placeholder` for their names.
+        """
         version = new.as_version(self.next_number(new.model), self._database)
         now = datetime.now(UTC).replace(tzinfo=None)
         self._run(
@@ -222,40 +253,67 @@ class Catalog:
         self._many("trials", new.version_id, new.trials)
         self._many("warnings", new.version_id, [(w,) for w in new.warnings])
         self._many("training_log", new.version_id, [(i, *pair) for i, pair in enumerate(new.training_log, 1)])
-        kept = {(name, is_table) for _, name, is_table in new.functions}
-        for name, is_table in self._functions(new.model) - kept:
-            self._drop_macro("main", name, is_table=is_table)
-        self._drop_macro("ml", predict_macro(new.model), is_table=False)
-        self._many("functions", new.version_id, [(k, "main", n, t) for k, n, t in new.functions])
+        suffixes = [(kind, name.removeprefix(new.model), is_table) for kind, name, is_table in new.functions]
+        self._many("functions", new.version_id, suffixes)
+        self._many("macros", new.version_id, list(enumerate(macros)))
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
         score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"
         self._run(queries.text("catalog/predictions", score=score), [new.version_id, new.tested, new.options.method])
-        self._run("INSERT OR REPLACE INTO ml.models VALUES (?, ?, ?)", [new.model, new.version_id, now])
-        self._run("INSERT INTO ml.promotions VALUES (?, ?, ?)", [new.model, new.version_id, now])
+        self.promote(version, "created")
         return version
+
+    def promote(self, version: Version, reason: str) -> None:
+        """Let the model's functions be those of this version."""
+        self._drop_functions(version.model)
+        self._make_functions(version.version_id, version.model)
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self._run("INSERT OR REPLACE INTO ml.models VALUES (?, ?, ?)", [version.model, version.version_id, now])
+        self._run("INSERT INTO ml.promotions VALUES (?, ?, ?, ?)", [version.model, version.version_id, now, reason])
+
+    def rename(self, version: Version, name: str) -> None:
+        """Give the model of the promoted version, its history and its functions another name."""
+        self._drop_functions(version.model)
+        for table in OF_MODEL:
+            self._run(f"UPDATE ml.{table} SET model = ? WHERE model = ?", [name, version.model])
+        self._make_functions(version.version_id, name)
+
+    def _make_functions(self, version_id: str, model: str) -> None:
+        suffixes = self._rows("SELECT DISTINCT suffix FROM ml.functions WHERE version_id = ?", [version_id])
+        query = "SELECT statement FROM ml.macros WHERE version_id = ? ORDER BY place"
+        for (text,) in self._rows(query, [version_id]):
+            statement = str(text)
+            for suffix in (PREDICT, *(suffix for (suffix,) in suffixes)):
+                statement = statement.replace(placeholder(version_id, suffix), identifier(model + suffix))
+            self._run(statement)
+
+    def _drop_functions(self, model: str) -> None:
+        for name, is_table in self._functions(model):
+            self._drop_macro("main", name, is_table=is_table)
+        self._drop_macro("ml", model + PREDICT, is_table=False)
 
     def delete(self, model: str) -> list[str]:
         """Remove a model with all its versions and functions. Returns the ids of the versions."""
-        for name, is_table in self._functions(model):
-            self._drop_macro("main", name, is_table=is_table)
-        versions = [str(v) for (v,) in self._rows("SELECT version_id FROM ml.versions WHERE model = ?", [model])]
+        self._drop_functions(model)
+        versions = [v.version_id for v in self.versions(promoted=False) if v.model == model]
         for version_id in versions:
-            for name in internal_macros(version_id).values():
-                self._drop_macro("ml", name, is_table=True)
-                self._drop_macro("ml", name, is_table=False)
-        self._drop_macro("ml", predict_macro(model), is_table=False)
-        for table in OF_VERSION:
-            ids = f"SELECT version_id FROM ml.versions WHERE model = {literal(model)}"
-            self._run(f"DELETE FROM ml.{table} WHERE version_id IN ({ids})")
+            self.delete_version(version_id)
         for table in OF_MODEL:
             self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
         return versions
+
+    def delete_version(self, version_id: str) -> None:
+        """Remove one version, but not its record in the promotions."""
+        for name in internal_macros(version_id).values():
+            self._drop_macro("ml", name, is_table=True)
+            self._drop_macro("ml", name, is_table=False)
+        for table in (*OF_VERSION, "versions"):
+            self._run(f"DELETE FROM ml.{table} WHERE version_id = ?", [version_id])
 
     def _functions(self, model: str) -> set[tuple[str, bool]]:
         """(name, whether a table function) of every function made for any version of the model."""
         if not self.schema_version:
             return set()
-        query = f"""SELECT function_name, is_table FROM {self._table("functions")} JOIN {self._table("versions")}
+        query = f"""SELECT model || suffix, is_table FROM {self._table("functions")} JOIN {self._table("versions")}
                     USING (version_id) WHERE model = ?"""
         return {(str(name), bool(is_table)) for name, is_table in self._rows(query, [model])}
 
@@ -282,10 +340,10 @@ class Catalog:
             marks = ", ".join("?" * (len(row) + 1))
             self._run(f"INSERT INTO ml.{table} VALUES ({marks})", [version_id, *row])
 
-    def _run(self, query: str, parameters: Sequence[object] | None = None) -> None:
+    def _run(self, query: str, parameters: Parameters = None) -> None:
         self._cursor.execute(query, parameters).fetchall()
 
-    def _rows(self, query: str, parameters: Sequence[object] | None = None) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         return self._cursor.execute(query, parameters).fetchall()
 
 
@@ -301,6 +359,6 @@ def internal_macros(version_id: str) -> dict[str, str]:
     return {what: name.format(version_id) for what, name in names.items()}
 
 
-def predict_macro(model: str) -> str:
-    """Name, in schema ml, of what `ml.predict` calls for a model."""
-    return f"{model}__predict"
+def placeholder(version_id: str, suffix: str) -> str:
+    """What stands in a stored statement for a function's name: the model's, which may change, and a suffix."""
+    return f"<{version_id}{suffix}>"

@@ -12,21 +12,29 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
-from sqlml import queries
+from sqlml import lifecycle, queries
 from sqlml.catalog import Catalog, Version
 from sqlml.errors import CatalogError, ModelError, OptionError
+from sqlml.lifecycle import Workplace
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier
 from sqlml.registry import Registry
-from sqlml.statements import CreateModel, DropModel, Foreign, ShowModels, Statement, parse
+from sqlml.statements import (
+    CreateModel,
+    DescribeModel,
+    DropModel,
+    Foreign,
+    PromoteVersion,
+    RenameModel,
+    ShowModels,
+    Statement,
+    parse,
+)
 from sqlml.udf import Forward
-
-if TYPE_CHECKING:
-    from sqlml.pipeline import Workplace
 
 
 @dataclass
@@ -40,6 +48,7 @@ class _Root:
 
 _roots: dict[str, _Root] = {}
 _lock = threading.RLock()
+WHAT = {CreateModel: "CREATE MODEL", DropModel: "DROP MODEL", PromoteVersion: "ALTER MODEL", RenameModel: "ALTER MODEL"}
 
 
 def connect(path: str | Path = ":memory:", read_only: bool = False, **config: Any) -> Connection:  # noqa: ANN401
@@ -168,34 +177,34 @@ class Connection:
     def _run(self, statement: Statement, parameters: object) -> tuple[str, list[object]]:
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
         database = self._database()
-        match statement:
-            case ShowModels():
-                with self._root.cursor() as cursor:
-                    is_empty = not Catalog(cursor, database).schema_version
-                return queries.text("catalog/show_models_empty" if is_empty else "catalog/show_models"), []
-            case CreateModel(name, options, is_replace, query):
-                self._refuse_in_transaction("CREATE MODEL")
-                with self._workplace(database) as place:
-                    values = {key: _constant(place.cursor, key, text) for key, text in options.items()}
-                    if query is None:
-                        version = _pipeline().create_behavior_model(place, name, values, is_replace=is_replace)
-                    else:
-                        rows = self._native.sql(query, params=parameters).to_arrow_table()
-                        create = _pipeline().create_query_model
-                        version = create(place, name, values, query, rows, is_replace=is_replace)
-                return queries.text("catalog/report"), [version.version_id]
-            case DropModel(name, if_exists):
-                self._refuse_in_transaction("DROP MODEL")
-                with self._workplace(database) as place:
-                    _pipeline().drop_model(place, name, if_exists=if_exists)
-                return "SELECT true AS success", []
-        raise AssertionError(statement)
+        if isinstance(statement, ShowModels | DescribeModel):
+            with self._root.cursor() as cursor:
+                return _show(Catalog(cursor, database), statement)
+        self._refuse_in_transaction(WHAT[type(statement)])
+        with self._workplace(database) as place:
+            if isinstance(statement, CreateModel):
+                return queries.text("catalog/report"), [self._create(place, statement, parameters).version_id]
+            return _change(place, statement)
+
+    def _create(self, place: Workplace, statement: CreateModel, parameters: object) -> Version:
+        name, is_replace = statement.name, statement.is_replace
+        store = Catalog(place.cursor, place.database)
+        if statement.if_not_exists and name in store.models():
+            return store.version(name)
+        values = {key: _constant(place.cursor, key, text) for key, text in statement.options.items()}
+        made: Version
+        if statement.query is None:
+            made = _pipeline().create_behavior_model(place, name, values, is_replace=is_replace)
+        else:
+            rows = self._native.sql(statement.query, params=parameters).to_arrow_table()
+            made = _pipeline().create_query_model(place, name, values, statement.query, rows, is_replace=is_replace)
+        return made
 
     @contextmanager
     def _workplace(self, database: str) -> Iterator[Workplace]:
         with self._root.cursor() as cursor:
             cursor.execute(f"USE {identifier(database)}").fetchall()
-            yield _pipeline().Workplace(cursor, database, self._registry, on_stderr)
+            yield Workplace(cursor, database, self._registry, on_stderr)
 
     def _database(self) -> str:
         return str(self._native.execute("SELECT current_database()").fetchall()[0][0])
@@ -206,6 +215,26 @@ class Connection:
         except duckdb.TransactionException:
             raise ModelError(f"{what} is a transaction of its own: COMMIT or ROLLBACK yours first.") from None
         self._native.rollback()
+
+
+def _show(store: Catalog, statement: ShowModels | DescribeModel) -> tuple[str, list[object]]:
+    if isinstance(statement, DescribeModel):
+        return queries.text("catalog/report"), [store.version(statement.name, statement.version).version_id]
+    return queries.text(f"catalog/show_models{'' if store.schema_version else '_empty'}"), [statement.pattern]
+
+
+def _change(place: Workplace, statement: Statement) -> tuple[str, list[object]]:
+    match statement:
+        case DropModel(name, if_exists, number):
+            lifecycle.drop(place, name, number, if_exists=if_exists)
+            return "SELECT true AS success", []
+        case PromoteVersion(name, number):
+            version = lifecycle.rollback(place, name) if number is None else lifecycle.promote(place, name, number)
+            return "SELECT ? AS model, ? AS promoted_version", [name, version.version]
+        case RenameModel(name, new_name):
+            lifecycle.rename(place, name, new_name)
+            return "SELECT ? AS model, ? AS renamed_from", [new_name, name]
+    raise AssertionError(statement)
 
 
 def _pipeline() -> Any:  # noqa: ANN401

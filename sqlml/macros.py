@@ -34,7 +34,7 @@ def of_behavior(new: NewVersion, task: Task, relations: Behavior, attributes: Se
     at_moment, of_relation = feature_sql(relations, attributes, new.encoder)
     internal = catalog.internal_macros(new.version_id)
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
-    function, function_at = (identifier(name) for _, name, _ in new.functions)
+    function, function_at = (_name(new, name) for _, name, _ in new.functions)
     yield queries.text(
         f"functions/{task.macros}",
         function=function,
@@ -57,14 +57,16 @@ def of_query(
     """The statements that make the macros of a query model."""
     target, label = new.encoder.target, str(options.label)
     levels = [f"{literal(level)}::{label_type}" for level in target.levels]
-    named = {f.pattern.removeprefix("{model}").strip("_") or "main": identifier(f.pattern.format(model=new.model))
-             for f in task.functions}  # fmt: skip
+    named = {
+        f.pattern.removeprefix("{model}").strip("_") or "main": _name(new, f.pattern.format(model=new.model))
+        for f in task.functions
+    }
     shared = {**catalog.internal_macros(new.version_id), **named}
     yield queries.text(
         f"functions/{task.macros}",
         fields=fields(new.encoder),
         formula=_formula(new, task, calibration),
-        predict=identifier(catalog.predict_macro(new.model)),
+        predict=_name(new, new.model + catalog.PREDICT),
         predicted=literal(f"predicted_{label}"),
         probability=literal(f"predicted_{label}_probability"),
         levels=f"[{', '.join(levels)}]",
@@ -84,6 +86,10 @@ def of_query(
         values=f"[{', '.join(f'{ROW}.{identifier(source)}::VARCHAR' for source in sources)}]",
         **shared,
     )
+
+
+def _name(new: NewVersion, function: str) -> str:
+    return catalog.placeholder(new.version_id, function.removeprefix(new.model))
 
 
 def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:

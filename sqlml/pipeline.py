@@ -6,12 +6,9 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version as package_version
-from typing import Protocol
 
 import duckdb
 import jax
@@ -20,17 +17,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import behavior, cutoffs, explanation, losses, macros, options, rehearsal, search, tabular
+from sqlml import behavior, cutoffs, explanation, lifecycle, losses, macros, options, rehearsal, search, tabular
 from sqlml.behavior import Facts
 from sqlml.catalog import Catalog, NewVersion, Version
 from sqlml.encoding import Dropped
-from sqlml.errors import DataError, ModelError, OptionError, did_you_mean
+from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.features import Source
+from sqlml.lifecycle import Workplace
 from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior
-from sqlml.registry import Registry
 from sqlml.rehearsal import Recipe, Run
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, Task, require_method
 from sqlml.training import Stage
@@ -39,24 +36,6 @@ from sqlml.udf import Forward
 
 CALIBRATION, BACKGROUND = "calibration", "background"
 PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
-
-
-class Progress(Protocol):
-    """Shows what a training is doing, e.g. as a progress bar."""
-
-    def __call__(self, title: str) -> AbstractContextManager[Stage]:
-        """Open it under a title."""
-        ...
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where a statement runs: a cursor of its own, the database it writes to, the owner of its functions."""
-
-    cursor: duckdb.DuckDBPyConnection
-    database: str
-    registry: Registry
-    progress: Progress
 
 
 def create_behavior_model(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> Version:
@@ -69,7 +48,7 @@ def create_behavior_model(place: Workplace, name: str, values: Mapping[str, obje
     chosen = options.make(BehaviorOptions, values)
     task = _behavior_task(chosen)
     store = Catalog(place.cursor, place.database)
-    require_free(place.cursor, store, name, task, is_replace=is_replace)
+    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     relations = behavior.read(place.cursor)
     behavior.require_sound(place.cursor, relations)
     known = behavior.facts(place.cursor)
@@ -129,7 +108,7 @@ def create_query_model(
     task = QUERY_TASKS[target.kind]
     for method in {recipe.method for recipe in recipes} - {"auto"}:
         require_method(task, method)
-    require_free(place.cursor, store, name, task, is_replace=is_replace)
+    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
         learned = tabular.learn(place.cursor, types, target, recipes, seconds, stage)
@@ -157,22 +136,6 @@ def create_query_model(
     )
     statements = macros.of_query(new, task, chosen, types[str(chosen.label)], learned.calibration, learned.conformal)
     return _publish(place, store, new, statements)
-
-
-def drop_model(place: Workplace, name: str, *, if_exists: bool) -> None:
-    """Remove a model, its versions and its functions, in one transaction.
-
-    Raises:
-        ModelError: There is no such model.
-    """
-    store = Catalog(place.cursor, place.database)
-    if if_exists and name not in store.models():
-        return
-    store.require(name)
-    with store.transaction():
-        removed = store.delete(name)
-    for version_id in removed:
-        place.registry.remove(version_id)
 
 
 def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward:
@@ -210,32 +173,6 @@ def _main_output(
     return jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
 
 
-def require_free(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, task: Task, *, is_replace: bool) -> None:
-    """Check every name that the model would take, before anything is trained.
-
-    Raises:
-        ModelError: The database is read-only, the model exists, or a function of that name does.
-    """
-    query = "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()"
-    if cursor.execute(query).fetchall()[0][0]:
-        raise ModelError("The database is opened read-only: it cannot take a model.")
-    if not is_replace and name in store.models():
-        raise ModelError(
-            f"There is a model '{name}' already. CREATE OR REPLACE MODEL adds a version to it; DROP MODEL removes it."
-        )
-    owned = store.owned_functions(name)
-    wanted = [function for _, function, _ in task.named(name)]
-    for function in wanted:
-        query = "SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
-        taken = cursor.execute(query, [function]).fetchall()
-        if taken and function not in owned:
-            owner = "a built-in function of DuckDB" if taken[0][0] == "system" else "a function or macro of yours"
-            raise ModelError(
-                f"Model '{name}' would make the functions {', '.join(wanted)}, but {function} is {owner}. "
-                "Choose another model name."
-            )
-
-
 def _train(
     cursor: duckdb.DuckDBPyConnection,
     recipe: Recipe,
@@ -262,9 +199,7 @@ def _publish(place: Workplace, store: Catalog, new: NewVersion, statements: Iter
     place.registry.register(version)
     try:
         with store.transaction():
-            version = store.insert(new)
-            for statement in statements:
-                place.cursor.execute(statement).fetchall()
+            version = store.insert(new, statements)
     except BaseException:
         place.registry.remove(version.version_id)
         raise

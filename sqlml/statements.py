@@ -5,16 +5,21 @@ A small recursive-descent parser over `duckdb.tokenize`. Option values are not p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import duckdb
 
 from sqlml.errors import StatementError
 
-CREATE_FORM = "CREATE [OR REPLACE] MODEL name OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...) [AS query]"
-DROP_FORM = "DROP MODEL [IF EXISTS] name"
-SHOW_FORM = "SHOW MODELS"
+CREATE_FORM = (
+    "CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...) [AS query]"
+)
+DROP_FORM = "DROP MODEL [IF EXISTS] name [VERSION n]"
+SHOW_FORM = "SHOW MODELS [LIKE 'pattern']"
+DESCRIBE_FORM = "DESCRIBE MODEL name [VERSION n]"
+ALTER_FORM = "ALTER MODEL name PROMOTE VERSION n | ROLLBACK | RENAME TO new_name"
 
 
 @dataclass(frozen=True)
@@ -25,19 +30,47 @@ class CreateModel:
     options: Mapping[str, str]
     is_replace: bool
     query: str | None = None
+    if_not_exists: bool = False
 
 
 @dataclass(frozen=True)
 class DropModel:
-    """DROP MODEL [IF EXISTS]."""
+    """DROP MODEL [IF EXISTS], of one version or of all."""
 
     name: str
     if_exists: bool
+    version: int | None = None
 
 
 @dataclass(frozen=True)
 class ShowModels:
-    """SHOW MODELS."""
+    """SHOW MODELS, those whose name is like a pattern."""
+
+    pattern: str = "%"
+
+
+@dataclass(frozen=True)
+class DescribeModel:
+    """DESCRIBE MODEL, by default of the promoted version."""
+
+    name: str
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class PromoteVersion:
+    """ALTER MODEL ... PROMOTE VERSION; without a number ROLLBACK."""
+
+    name: str
+    version: int | None
+
+
+@dataclass(frozen=True)
+class RenameModel:
+    """ALTER MODEL ... RENAME TO."""
+
+    name: str
+    new_name: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +80,7 @@ class Foreign:
     text: str
 
 
-Statement = CreateModel | DropModel | ShowModels | Foreign
+Statement = CreateModel | DropModel | ShowModels | DescribeModel | PromoteVersion | RenameModel | Foreign
 
 
 @dataclass(frozen=True)
@@ -131,17 +164,68 @@ class _Parser:
 
     def statement(self) -> Statement | None:
         """The statement, or None where it is DuckDB's."""
-        if self._take("CREATE", "OR", "REPLACE", "MODEL") or self._rewind():
-            return self._create(is_replace=True)
-        if self._take("CREATE", "MODEL") or self._rewind():
-            return self._create(is_replace=False)
-        if self._take("DROP", "MODEL") or self._rewind():
-            return self._drop()
-        if self._take("SHOW", "MODELS") and self._done():
-            return ShowModels()
+        forms: tuple[tuple[tuple[str, ...], Callable[[], Statement]], ...] = (
+            (("CREATE", "OR", "REPLACE", "MODEL"), partial(self._create, is_replace=True)),
+            (("CREATE", "MODEL"), partial(self._create, is_replace=False)),
+            (("DROP", "MODEL"), self._drop),
+            (("ALTER", "MODEL"), self._alter),
+            (("DESCRIBE", "MODEL"), self._describe),
+            (("SHOW", "MODELS"), self._show),
+        )
+        for words, read in forms:
+            if self._take(*words):
+                return None if self._is_table() else read()
         return None
 
+    def _is_table(self) -> bool:
+        """DESCRIBE model, and SHOW models in a longer text, are about a table of that name."""
+        first = self._tokens[0].word
+        return (first == "DESCRIBE" and self._done()) or (
+            first == "SHOW" and not self._done() and not self._peek("LIKE")
+        )
+
+    def _describe(self) -> DescribeModel:
+        statement = DescribeModel(self._name(DESCRIBE_FORM), self._version(DESCRIBE_FORM))
+        self._finish(DESCRIBE_FORM)
+        return statement
+
+    def _show(self) -> ShowModels:
+        pattern = self._text(SHOW_FORM) if self._take("LIKE") else "%"
+        self._finish(SHOW_FORM)
+        return ShowModels(pattern)
+
+    def _alter(self) -> PromoteVersion | RenameModel:
+        name = self._name(ALTER_FORM)
+        if self._take("ROLLBACK"):
+            statement: PromoteVersion | RenameModel = PromoteVersion(name, None)
+        elif self._take("RENAME", "TO"):
+            statement = RenameModel(name, self._name(ALTER_FORM, "the new name"))
+        else:
+            self._expect("PROMOTE", ALTER_FORM)
+            if not self._peek("VERSION"):
+                raise self._error("expected VERSION", ALTER_FORM)
+            statement = PromoteVersion(name, self._version(ALTER_FORM))
+        self._finish(ALTER_FORM)
+        return statement
+
+    def _version(self, form: str) -> int | None:
+        if not self._take("VERSION"):
+            return None
+        if self._done() or not self._tokens[self._at].text.isdecimal():
+            raise self._error("expected the number of a version", form)
+        self._at += 1
+        return int(self._tokens[self._at - 1].text)
+
+    def _text(self, form: str) -> str:
+        if self._done() or self._tokens[self._at].kind != "string_const":
+            raise self._error("expected a text in single quotes", form)
+        self._at += 1
+        return self._tokens[self._at - 1].text[1:-1].replace("''", "'")
+
     def _create(self, *, is_replace: bool) -> CreateModel:
+        if_not_exists = self._take("IF", "NOT", "EXISTS")
+        if if_not_exists and is_replace:
+            raise self._error("OR REPLACE and IF NOT EXISTS exclude each other", CREATE_FORM, self._at - 3)
         name = self._name(CREATE_FORM)
         self._expect("OPTIONS", CREATE_FORM)
         self._expect("(", CREATE_FORM)
@@ -154,13 +238,13 @@ class _Parser:
             options[key.lower()] = self._value()
             if not self._take(",") and not self._peek(")"):
                 raise self._error("expected , or )", CREATE_FORM)
-        return CreateModel(name, options, is_replace, self._query())
+        return CreateModel(name, options, is_replace, self._query(), if_not_exists)
 
     def _drop(self) -> DropModel:
         if_exists = self._take("IF", "EXISTS")
-        name = self._name(DROP_FORM)
+        name, version = self._name(DROP_FORM), self._version(DROP_FORM)
         self._finish(DROP_FORM)
-        return DropModel(name, if_exists)
+        return DropModel(name, if_exists, version)
 
     def _query(self) -> str | None:
         """The text behind AS, up to the end of the statement."""
@@ -203,10 +287,6 @@ class _Parser:
                 return False
         self._at += len(words)
         return True
-
-    def _rewind(self) -> bool:
-        self._at = 0
-        return False
 
     def _peek(self, word: str) -> bool:
         return self._at < len(self._tokens) and self._tokens[self._at].word == word

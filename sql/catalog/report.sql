@@ -21,10 +21,10 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
            || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]') ELSE '' END
            FROM v WHERE query IS NOT NULL
     UNION ALL SELECT 1, 5, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
-    UNION ALL SELECT 2, row_number() OVER (ORDER BY f.rowid), 'function', function_name,
-           CASE WHEN is_table THEN format('FROM {}(''relation with customer_id [, as_of]'')', function_name)
-                WHEN v.query IS NULL THEN format('SELECT {}(customer_id [, as_of])', function_name)
-                ELSE format('SELECT {}(t) FROM t', function_name) END FROM ml.functions f, v WHERE f.version_id = $1
+    UNION ALL SELECT 2, row_number() OVER (ORDER BY f.rowid), 'function', v.model || suffix,
+           CASE WHEN is_table THEN format('FROM {}(''relation with customer_id [, as_of]'')', v.model || suffix)
+                WHEN v.query IS NULL THEN format('SELECT {}(customer_id [, as_of])', v.model || suffix)
+                ELSE format('SELECT {}(t) FROM t', v.model || suffix) END FROM ml.functions f, v WHERE f.version_id = $1
     UNION ALL SELECT 3, row_number() OVER (ORDER BY purpose = 'train', as_of DESC), 'cut-off', strftime(as_of, '%Y-%m-%d %H:%M'),
            format('{}: {:,} customers, base rate {:.3f}', purpose, n_rows, base_rate) FROM ml.cutoffs WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',

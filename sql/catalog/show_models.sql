@@ -2,7 +2,8 @@
 SELECT v.model, v.task, v.version, v.method, v.horizon, v.trained_until, v.tested,
        (SELECT value FROM ml.metrics m WHERE m.version_id = v.version_id AND m.method = v.method AND m.population = 'all' AND m.metric = 'auc')::FLOAT AS auc,
        (SELECT value FROM ml.metrics m WHERE m.version_id = v.version_id AND m.method = v.method AND m.population = 'all' AND m.metric = 'log_loss')::FLOAT AS log_loss,
-       (SELECT list(function_name ORDER BY is_table, function_name) FROM ml.functions f WHERE f.version_id = v.version_id) AS functions,
+       (SELECT list(v.model || suffix ORDER BY is_table, suffix) FROM ml.functions f WHERE f.version_id = v.version_id) AS functions,
        v.created_at
 FROM ml.models JOIN ml.versions v USING (version_id)
+WHERE v.model LIKE $1
 ORDER BY v.model

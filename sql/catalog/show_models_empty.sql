@@ -2,4 +2,4 @@
 SELECT NULL::VARCHAR AS model, NULL::VARCHAR AS task, NULL::INTEGER AS version, NULL::VARCHAR AS method, NULL::INTERVAL AS horizon,
        NULL::TIMESTAMP AS trained_until, NULL::VARCHAR AS tested, NULL::FLOAT AS auc, NULL::FLOAT AS log_loss,
        NULL::VARCHAR[] AS functions, NULL::TIMESTAMP AS created_at
-WHERE false
+WHERE $1 IS NULL AND false

@@ -25,7 +25,8 @@ CREATE TABLE ml.versions (
     UNIQUE (model, version));
 CREATE TABLE ml.models (model VARCHAR PRIMARY KEY, version_id VARCHAR NOT NULL, created_at TIMESTAMP NOT NULL);
 CREATE TABLE ml.weights (version_id VARCHAR PRIMARY KEY, safetensors BLOB NOT NULL);
-CREATE TABLE ml.functions (version_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, schema_name VARCHAR NOT NULL, function_name VARCHAR NOT NULL, is_table BOOLEAN NOT NULL);
+CREATE TABLE ml.functions (version_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, suffix VARCHAR NOT NULL, is_table BOOLEAN NOT NULL);   -- of the model's name
+CREATE TABLE ml.macros (version_id VARCHAR NOT NULL, place INTEGER NOT NULL, statement VARCHAR NOT NULL);   -- what makes the functions, names left open
 CREATE TABLE ml.metrics (version_id VARCHAR NOT NULL, method VARCHAR NOT NULL, population VARCHAR NOT NULL, metric VARCHAR NOT NULL, value DOUBLE, low DOUBLE, high DOUBLE);
 CREATE TABLE ml.cutoffs (version_id VARCHAR NOT NULL, purpose VARCHAR NOT NULL, as_of TIMESTAMP NOT NULL, n_rows BIGINT NOT NULL, base_rate DOUBLE NOT NULL);
 CREATE TABLE ml.features (version_id VARCHAR NOT NULL, name VARCHAR NOT NULL, is_used BOOLEAN NOT NULL, detail VARCHAR NOT NULL);
@@ -34,7 +35,7 @@ CREATE TABLE ml.predictions (version_id VARCHAR NOT NULL, key VARCHAR, as_of TIM
 CREATE TABLE ml.importance (version_id VARCHAR NOT NULL, feature VARCHAR NOT NULL, importance DOUBLE NOT NULL, deviation DOUBLE NOT NULL);
 CREATE TABLE ml.trials (version_id VARCHAR NOT NULL, trial INTEGER NOT NULL, options JSON NOT NULL, loss DOUBLE NOT NULL, seconds DOUBLE NOT NULL, is_chosen BOOLEAN NOT NULL);
 CREATE TABLE ml.training_log (version_id VARCHAR NOT NULL, epoch INTEGER NOT NULL, training_loss DOUBLE NOT NULL, stopping_loss DOUBLE NOT NULL);
-CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL, promoted_at TIMESTAMP NOT NULL);
+CREATE TABLE ml.promotions (model VARCHAR NOT NULL, version_id VARCHAR NOT NULL, promoted_at TIMESTAMP NOT NULL, reason VARCHAR NOT NULL);   -- created, promoted, rolled back
 CREATE MACRO ml.utc(t) AS
 CASE typeof(t) WHEN 'TIMESTAMP WITH TIME ZONE' THEN timezone('UTC', t::TIMESTAMPTZ) ELSE t::TIMESTAMP END;
 CREATE MACRO ml.feature_importance(__sqlml_model) AS TABLE

@@ -1,0 +1,137 @@
+"""What becomes of a model after its birth: promoted, rolled back, renamed, dropped. Nothing here loads JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import duckdb
+
+from sqlml.catalog import Catalog, Version
+from sqlml.errors import ModelError
+from sqlml.registry import Registry
+
+if TYPE_CHECKING:
+    from sqlml.training import Stage
+
+
+class Progress(Protocol):
+    """Shows what a training is doing, e.g. as a progress bar."""
+
+    def __call__(self, title: str) -> AbstractContextManager[Stage]:
+        """Open it under a title."""
+        ...
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a statement runs: a cursor of its own, the database it writes to, the owner of its functions."""
+
+    cursor: duckdb.DuckDBPyConnection
+    database: str
+    registry: Registry
+    progress: Progress
+
+
+def promote(place: Workplace, name: str, number: int) -> Version:
+    """Let the functions of a model be those of one of its versions, in one transaction.
+
+    Raises:
+        ModelError: There is no such model or version.
+    """
+    store = Catalog(place.cursor, place.database)
+    return _promote(place, store, store.version(name, number), "promoted")
+
+
+def rollback(place: Workplace, name: str) -> Version:
+    """Go back to the version that was promoted before the present one.
+
+    Raises:
+        ModelError: There is no such model, or no such version.
+    """
+    store = Catalog(place.cursor, place.database)
+    return _promote(place, store, store.version_before(name), "rolled back")
+
+
+def rename(place: Workplace, name: str, new_name: str) -> Version:
+    """Give a model and its functions another name.
+
+    Raises:
+        ModelError: There is no such model, or a function has the new name.
+    """
+    store = Catalog(place.cursor, place.database)
+    version = store.version(name)
+    wanted = [new_name + function.removeprefix(name) for function in sorted(store.owned_functions(name))]
+    require_free(place.cursor, store, new_name, wanted, is_replace=False)
+    with store.transaction():
+        store.rename(version, new_name)
+    return store.version(new_name)
+
+
+def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) -> None:
+    """Remove a model with all its versions and functions, or one version that is not promoted, in one transaction.
+
+    Raises:
+        ModelError: There is no such model or version, or the version is the promoted one.
+    """
+    _require_writable(place.cursor)
+    store = Catalog(place.cursor, place.database)
+    if if_exists and name not in store.models():
+        return
+    store.require(name)
+    if number is None:
+        with store.transaction():
+            removed = store.delete(name)
+    else:
+        version = store.version(name, number)
+        if version == store.version(name):
+            raise ModelError(
+                f"Version {number} of model '{name}' is the promoted one. Promote another first "
+                f"(ALTER MODEL {name} PROMOTE VERSION n), or DROP MODEL {name} with all its versions."
+            )
+        removed = [version.version_id]
+        with store.transaction():
+            store.delete_version(version.version_id)
+    for version_id in removed:
+        place.registry.remove(version_id)
+
+
+def require_free(
+    cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, wanted: Sequence[str], *, is_replace: bool
+) -> None:
+    """Check every name that a model would take, before anything is done.
+
+    Raises:
+        ModelError: The database is read-only, the model exists, or a function of that name does.
+    """
+    _require_writable(cursor)
+    if not is_replace and name in store.models():
+        raise ModelError(
+            f"There is a model '{name}' already. CREATE OR REPLACE MODEL adds a version to it; DROP MODEL removes it."
+        )
+    owned = store.owned_functions(name)
+    for function in wanted:
+        query = "SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
+        taken = cursor.execute(query, [function]).fetchall()
+        if taken and function not in owned:
+            owner = "a built-in function of DuckDB" if taken[0][0] == "system" else "a function or macro of yours"
+            raise ModelError(
+                f"Model '{name}' would make the functions {', '.join(wanted)}, but {function} is {owner}. "
+                "Choose another model name."
+            )
+
+
+def _require_writable(cursor: duckdb.DuckDBPyConnection) -> None:
+    query = "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()"
+    if cursor.execute(query).fetchall()[0][0]:
+        raise ModelError("The database is opened read-only: its models cannot be changed.")
+
+
+def _promote(place: Workplace, store: Catalog, version: Version, reason: str) -> Version:
+    _require_writable(place.cursor)
+    place.registry.register(version)
+    with store.transaction():
+        store.promote(version, reason)
+    return version

@@ -1,0 +1,154 @@
+"""Versions of a model: promoted, rolled back, renamed, dropped; readers see one version or the other."""
+
+import threading
+
+import pytest
+
+import sqlml
+from sqlml.errors import ModelError, StatementError
+from tests.conftest import one
+
+ROWS = "SELECT i, hash(i) % 100 AS x, (hash(i) % 100 > {}) AS y FROM range(400) t(i)"
+
+
+def create(con, name, limit):
+    return con.execute(
+        f"CREATE OR REPLACE MODEL {name} OPTIONS (label = 'y', key = 'i', method = 'logistic') AS {ROWS.format(limit)}"
+    ).fetchall()
+
+
+@pytest.fixture
+def con():
+    with sqlml.connect() as connection:
+        create(connection, "m", 20)
+        create(connection, "m", 80)
+        yield connection
+
+
+def score(con, name="m"):
+    return one(con, f"SELECT {name}_score({{'x': 50}})")
+
+
+def test_a_version_is_promoted_and_rolled_back(con):
+    newest = score(con)
+    assert newest < 0.5
+    assert con.execute("ALTER MODEL m PROMOTE VERSION 1").fetchall() == [("m", 1)]
+    oldest = score(con)
+    assert oldest > 0.5
+    assert con.execute("alter model M rollback").fetchall() == [("m", 2)]
+    assert score(con) == newest
+    reasons = con.execute("SELECT reason FROM ml.promotions ORDER BY promoted_at").fetchall()
+    assert reasons == [("created",), ("created",), ("promoted",), ("rolled back",)]
+
+
+def test_rolling_back_again_goes_further_back(con):
+    create(con, "m", 50)
+    assert con.execute("ALTER MODEL m ROLLBACK").fetchall() == [("m", 2)]
+    assert con.execute("ALTER MODEL m ROLLBACK").fetchall() == [("m", 1)]
+    with pytest.raises(ModelError, match="no earlier promotion"):
+        con.execute("ALTER MODEL m ROLLBACK")
+
+
+def test_a_renamed_model_takes_its_functions_and_history_along(con):
+    before = score(con)
+    assert con.execute('ALTER MODEL m RENAME TO "my model"').fetchall() == [("my model", "m")]
+    assert one(con, "SELECT \"my model_score\"({'x': 50})") == before
+    assert one(con, "SELECT count(*) FROM duckdb_functions() WHERE function_name IN ('m_score', 'm__predict')") == 0
+    assert len(con.execute("FROM ml.predict('my model', 'SELECT 50 AS x')").fetchall()) == 1
+    con.execute('ALTER MODEL "my model" PROMOTE VERSION 1').fetchall()
+    assert one(con, "SELECT \"my model_score\"({'x': 50})") > 0.5
+    con.execute("CREATE MACRO n_class(t) AS 1").fetchall()
+    with pytest.raises(ModelError, match="n_class is a function or macro of yours"):
+        con.execute('ALTER MODEL "my model" RENAME TO n')
+    create(con, "other", 10)
+    with pytest.raises(ModelError, match="There is a model 'other' already"):
+        con.execute('ALTER MODEL "my model" RENAME TO other')
+
+
+def test_one_version_is_dropped_unless_it_is_promoted(con):
+    with pytest.raises(ModelError, match="is the promoted one"):
+        con.execute("DROP MODEL m VERSION 2")
+    con.execute("DROP MODEL m VERSION 1").fetchall()
+    assert con.execute("SELECT version FROM ml.versions").fetchall() == [(2,)]
+    assert one(con, "SELECT count(DISTINCT version_id) FROM ml.weights") == 1
+    with pytest.raises(ModelError, match=r"no version 1\. Versions: 2"):
+        con.execute("ALTER MODEL m PROMOTE VERSION 1")
+    with pytest.raises(ModelError, match="no earlier promotion"):
+        con.execute("ALTER MODEL m ROLLBACK")
+    create(con, "m", 50)
+    assert one(con, "SELECT max(version) FROM ml.versions") == 3
+
+
+def test_models_are_shown_by_pattern_and_described_by_version(con):
+    create(con, "other", 10)
+    assert [row[0] for row in con.execute("SHOW MODELS LIKE 'o%'").fetchall()] == ["other"]
+    assert [row[0] for row in con.execute("SHOW MODELS").fetchall()] == ["m", "other"]
+    assert con.execute("DESCRIBE MODEL m VERSION 1").fetchall()[0][2].startswith("version 1,")
+    assert con.execute("DESCRIBE MODEL m").fetchall()[0][2].startswith("version 2,")
+    with pytest.raises(ModelError, match="Did you mean other"):
+        con.execute("DESCRIBE MODEL othr")
+
+
+def test_if_not_exists_leaves_a_model_alone(con):
+    statement = f"CREATE MODEL IF NOT EXISTS m OPTIONS (label = 'y') AS {ROWS.format(30)}"
+    assert con.execute(statement).fetchall()[0][2].startswith("version 2,")
+    assert one(con, "SELECT count(*) FROM ml.versions") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ALTER MODEL m PROMOTE 1", "expected VERSION"),
+        ("ALTER MODEL m PROMOTE VERSION one", "expected the number"),
+        ("ALTER MODEL m PROMOTE VERSION -1", "expected the number"),
+        ("ALTER MODEL m RENAME n", "expected PROMOTE"),
+        ("ALTER MODEL m ROLLBACK 2", "expected the end"),
+        ("ALTER MODEL", "expected a model name"),
+        ("DROP MODEL m VERSION", "expected the number"),
+        ("SHOW MODELS LIKE m", "expected a text"),
+        ("DESCRIBE MODEL m VERSION 1 2", "expected the end"),
+        ("CREATE OR REPLACE MODEL IF NOT EXISTS m OPTIONS ()", "exclude each other"),
+    ],
+)
+def test_a_wrong_statement_shows_the_place(con, text, message):
+    with pytest.raises(StatementError, match=message):
+        con.execute(text)
+
+
+def test_a_read_only_file_keeps_its_models(tmp_path):
+    with sqlml.connect(tmp_path / "m.duckdb") as con:
+        create(con, "m", 20)
+        create(con, "m", 80)
+    with sqlml.connect(tmp_path / "m.duckdb", read_only=True) as con:
+        for statement in ("ALTER MODEL m PROMOTE VERSION 1", "ALTER MODEL m RENAME TO n", "DROP MODEL m"):
+            with pytest.raises(ModelError, match="read-only"):
+                con.execute(statement)
+        assert score(con) < 0.5
+
+
+def test_readers_never_see_a_model_between_two_versions(con):
+    con.execute(f"CREATE TABLE rows AS {ROWS.format(0)}").fetchall()
+    query, allowed, seen = "SELECT sum(m_score(t)) FROM rows t", set(), []
+    for number in (1, 2):
+        con.execute(f"ALTER MODEL m PROMOTE VERSION {number}").fetchall()
+        allowed.add(round(one(con, query), 3))
+    is_over = threading.Event()
+
+    def read():
+        with con.cursor() as cursor:
+            while not is_over.is_set():
+                seen.append(round(one(cursor, query), 3))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for i in range(100):
+            con.execute(f"ALTER MODEL m PROMOTE VERSION {1 + i % 2}").fetchall()
+            con.execute("ALTER MODEL m ROLLBACK").fetchall()
+    finally:
+        is_over.set()
+        for reader in readers:
+            reader.join()
+    assert len(seen) > 50
+    assert set(seen) == allowed
