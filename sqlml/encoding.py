@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -75,6 +76,7 @@ def fit(
         DataError: No column is left to learn from.
     """
     dropped: list[Dropped] = []
+    inputs = list(_told_apart(inputs))
     columns = [
         *_fit_numbers(cursor, table, [i for i in inputs if not i.is_category], bins, dropped),
         *_fit_categories(cursor, table, [i for i in inputs if i.is_category], most_levels, dropped),
@@ -82,6 +84,15 @@ def fit(
     if not columns:
         raise DataError("No column is left to learn from: every one is constant.")
     return Encoder(tuple(columns), target), dropped
+
+
+def _told_apart(inputs: Sequence[Input]) -> Iterator[Input]:
+    """DuckDB's names fold case: two that differ in nothing else cannot be fields of one struct."""
+    seen: Counter[str] = Counter()
+    for each in inputs:
+        seen[each.name.lower()] += 1
+        count = seen[each.name.lower()]
+        yield replace(each, name=f"{each.name} ({count})") if count > 1 else each
 
 
 def _fit_numbers(
@@ -102,7 +113,7 @@ def _fit_numbers(
             continue
         values, filled = np.unique(np.array(stats["edges"], np.float32), return_counts=True)
         edges = tuple(np.unique(np.array([low, *values, high], np.float32)).tolist())
-        edges = edges if len(edges) > 1 else (low, low + 1)
+        edges = edges if len(edges) > 1 else (low, low + max(1.0, abs(low)))
         spikes = tuple(values[filled > FILLED_BINS].tolist())
         spread = stats["deviation"] or 1.0
         yield Column(raw.name, raw.source, raw.expression, edges, spikes, mean=stats["mean"], deviation=spread)

@@ -26,6 +26,10 @@ class DataError(SqlmlError):
     """Behaviour tables that break the contract, or hold too little to learn from."""
 
 
+class TrainingError(SqlmlError):
+    """Training that went wrong, with what to change."""
+
+
 class CatalogError(SqlmlError):
     """A stored record that cannot be read or written."""
 

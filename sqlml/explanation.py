@@ -19,7 +19,7 @@ from sqlml.transforms import Encoder
 
 BACKGROUND = 64
 """Rows that a missing column is drawn from; also the number of orders in which columns are added."""
-REPEATS, MOST_ROWS, MOST_VALUES = 5, 20_000, 100_000
+REPEATS, LEAST_ROWS, MOST_ROWS, MOST_VALUES = 5, 200, 20_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ def effects(
     def explain(inputs: jax.Array) -> jax.Array:
         def one_order(total: jax.Array, given: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
             row, masks = given
-            mixed = jnp.where(masks[:, None, :], inputs[None], row)
-            outputs = jax.lax.map(output, mixed)
+            outputs = jax.lax.map(lambda own: output(jnp.where(own, inputs, row)), masks)
             return total + _by_source(jnp.diff(outputs, axis=0), masks, encoder), None
 
         start = jnp.zeros((inputs.shape[0], len(encoder.sources)))
@@ -84,7 +83,8 @@ def importance(method: Method, fitted: Fitted, options: ModelOptions, test: Arra
     """The growth of the mean loss when a source column is shuffled among the held-out rows, the largest first."""
     rng = np.random.default_rng(options.seed)
     columns = [column.source for column in fitted.encoder.columns]
-    test = test.where(np.arange(len(test.labels)) < min(MOST_ROWS, MOST_VALUES // len(columns)))
+    most = int(np.clip(MOST_VALUES // len(columns), LEAST_ROWS, MOST_ROWS))
+    test = test.where(rng.permutation(len(test.labels)) < most)
     found = []
     (before,) = _losses(method, fitted, options, test.inputs[None], test.labels)
     for source in fitted.encoder.sources:

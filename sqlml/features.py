@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -116,11 +115,8 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, s
         if kind.startswith("MAP("):
             limits = {"least": encoding.LEAST_ROWS, "most": MOST_LEVELS}
             found = cursor.execute(queries.text("encoder/keys", table=table, column=column), limits).fetchall()
-            seen: Counter[str] = Counter()
             for (key,) in found:
-                seen[key.lower()] += 1
-                repeated = f" ({seen[key.lower()]})" if seen[key.lower()] > 1 else ""  # DuckDB's names fold case
-                yield Input(f"{name}[{key}]{repeated}", name, f"{column}[{queries.literal(key)}]::FLOAT")
+                yield Input(f"{name}[{key}]", name, f"{column}[{queries.literal(key)}]::FLOAT")
         elif encoding.is_category(kind):
             yield Input(name, name, column, is_category=True)
         else:

@@ -12,10 +12,11 @@ from typing import Any, TypeGuard, TypeVar
 from sqlml.errors import OptionError, did_you_mean
 
 INTERVAL, TIMESTAMP, NAMES = "interval", "timestamp", "names"
+BLEND = "Net and linear model: half and half, or fitted on the held-out rows of the folds."
 
 
 def option(default: Any, help_text: str, **checks: object) -> Any:  # noqa: ANN401
-    """A dataclass field with the help text that `--help` and the docs show; checks: kind, minimum, maximum."""
+    """A dataclass field with the help text that `--help` and the docs show; checks: kind, minimum, maximum, choices."""
     return field(default=default, metadata={"help": help_text, **checks})
 
 
@@ -36,7 +37,10 @@ class ModelOptions:
     epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
     blend: str = option(
-        "half", "Net and linear model: half and half, or fitted on the held-out rows of the folds.", is_tunable=True
+        "half",
+        "Net and linear model: half and half, or fitted on the held-out rows of the folds.",
+        is_tunable=True,
+        choices=BLENDS,
     )
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
     seed: int = option(
@@ -85,7 +89,10 @@ class QueryOptions(ModelOptions):
     epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
     blend: str = option(
-        "fitted", "Net and linear model: half and half, or fitted on the held-out rows of the folds.", is_tunable=True
+        "fitted",
+        "Net and linear model: half and half, or fitted on the held-out rows of the folds.",
+        is_tunable=True,
+        choices=BLENDS,
     )
     task: str | None = option(None, "classification or regression. Default: what the type of the label says.")
     label: str | None = option(None, "The column to predict. Required.")
@@ -93,10 +100,18 @@ class QueryOptions(ModelOptions):
     positive: str | None = option(None, "The class whose probability is asked for. Default: the last of two in order.")
     columns: tuple[str, ...] = option((), "The columns to learn from. Default: all.", kind=NAMES)
     exclude: tuple[str, ...] = option((), "Columns not to learn from.", kind=NAMES)
-    split: str = option("auto", "How rows are held out: random, time, custom. auto: by what split_column is.")
+    split: str = option(
+        "auto",
+        "How rows are held out: random, time, custom. auto: by what split_column is.",
+        choices=("auto", "random", "time", "custom"),
+    )
     split_column: str | None = option(None, "A time (the newest rows are held out) or a flag (TRUE: held out).")
     test_fraction: float = option(0.2, "Share of the rows held out.", minimum=0.01, maximum=0.9)
-    search: str = option("grid", "How to try options given as lists: grid (all combinations), random, none.")
+    search: str = option(
+        "grid",
+        "How to try options given as lists: grid (all combinations), random, none.",
+        choices=("grid", "random", "none"),
+    )
     trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1)
     budget: str | None = option(None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL)
     threshold: float = option(0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1)
@@ -160,7 +175,10 @@ def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN40
             f"Option {spec.name} = {value}: a length of time needs its unit: '90 days', '13 weeks', '3 months'."
         )
     if type_name == "str":
-        return str(value)
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if text not in (choices := spec.metadata.get("choices", (text,))):
+            raise OptionError(f"Option {spec.name} cannot be '{text}'." + did_you_mean(text, choices, "values"))
+        return text
     return _number(spec, type_name, value)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqlml import options
-from sqlml.errors import OptionError, did_you_mean
+from sqlml.errors import OptionError, TrainingError
 from sqlml.options import QueryOptions
 
 SPACE: Mapping[str, Sequence[object]] = {
@@ -57,13 +57,11 @@ def plan(values: Mapping[str, object]) -> list[QueryOptions]:
     """
     lists = {name: list(value) for name, value in values.items() if options.is_list(value, QueryOptions, name)}
     chosen = options.make(QueryOptions, {name: value for name, value in values.items() if name not in lists})
-    if chosen.search not in ("grid", "random", "none"):
-        raise OptionError(
-            f"There is no search '{chosen.search}'." + did_you_mean(chosen.search, ("grid", "random", "none"), "kinds")
-        )
     if lists and chosen.search == "none":
         raise OptionError(f"search = 'none', but several values are given for {', '.join(lists)}.")
-    space: Mapping[str, Sequence[object]] = SPACE if chosen.search == "random" and not lists else lists
+    space: Mapping[str, Sequence[object]] = lists
+    if chosen.search == "random" and not lists:
+        space = {name: each for name, each in SPACE.items() if name not in values}
     count = int(np.prod([len(each) for each in space.values()]))
     if chosen.search != "random" and count > MOST_RECIPES:
         raise OptionError(
@@ -83,8 +81,9 @@ def _drawn(space: Mapping[str, Sequence[object]], count: int, chosen: QueryOptio
 
 
 def expand(recipes: Sequence[QueryOptions], methods: Sequence[str]) -> list[QueryOptions]:
-    """Method 'auto' becomes one recipe a method."""
-    return [replace(r, method=m) for r in recipes for m in (methods if r.method == "auto" else (r.method,))]
+    """Method 'auto' becomes one recipe a method; the linear one is tried once, as no option that varies changes it."""
+    tried = [replace(r, method=m) for r in recipes for m in (methods if r.method == "auto" else (r.method,))]
+    return list({r if r.method == methods[0] else r.method: r for r in tried}.values())
 
 
 def best(
@@ -94,6 +93,8 @@ def best(
     prefers: str | None = None,
 ) -> tuple[QueryOptions, Attempt[Kept], list[Trial]]:
     """Try every recipe, none after `budget` seconds; (the one with the least loss, what came of it, all that ran).
+
+    A recipe whose training fails is left out, unless none works.
 
     Args:
         recipes: At least one.
@@ -107,7 +108,12 @@ def best(
         begun = time.monotonic()
         if ran and begun - started >= budget:
             break
-        tried = attempt(recipe, f"recipe {number} of {len(recipes)}, " if len(recipes) > 1 else "")
+        try:
+            tried = attempt(recipe, f"recipe {number} of {len(recipes)}, " if len(recipes) > 1 else "")
+        except TrainingError:
+            if number == len(recipes) and not ran:
+                raise
+            continue
         ran.append((recipe, tried, time.monotonic() - begun))
     chosen = _chosen([(recipe, tried) for recipe, tried, _ in ran], prefers)
     varied = [name for name in options.tunable(QueryOptions) if len({getattr(r, name) for r in recipes}) > 1]

@@ -80,14 +80,14 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
         raise OptionError(f"The query has no column '{options.label}' for the label." + did_you_mean(
             options.label, types, "columns"))  # fmt: skip
     label = identifier(options.label)
-    query = queries.text("rows/label", rows=ROWS, label=label)
+    is_number = encoding.is_number(types[options.label])
+    query = queries.text("rows/label", rows=ROWS, label=label, is_number=str(is_number))
     known, distinct = cursor.execute(query).fetchall()[0]
     if known < LEAST_ROWS:
         raise DataError(f"Rows with a label that is not NULL: {known:,}; {LEAST_ROWS} are the least.")
     if distinct < TWO:
         raise DataError(f"Every label in '{options.label}' is the same: nothing to tell apart.")
     kind = types[options.label]
-    is_number = encoding.is_number(kind)
     if options.task not in (None, "classification", "regression"):
         raise OptionError(f"A query model has no task '{options.task}'." + did_you_mean(
             str(options.task), ("classification", "regression"), "tasks"))  # fmt: skip
@@ -150,10 +150,13 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
         is_test=is_test,
     )
     cursor.execute(query, {"seed": options.seed, "folds": options.folds}).fetchall()
-    counted = f"SELECT count_if(__sqlml_test), count_if(NOT __sqlml_test) FROM {EXAMPLES}"
-    test, training = cursor.execute(counted).fetchall()[0]
+    counted = f"""SELECT count_if(__sqlml_test), count_if(NOT __sqlml_test),
+                         count(DISTINCT __sqlml_label) FILTER (NOT __sqlml_test) FROM {EXAMPLES}"""
+    test, training, labels = cursor.execute(counted).fetchall()[0]
     if min(test, training) < LEAST_OF_EACH:
         raise DataError(f"The split '{how}' holds out {test:,} of {test + training:,} rows: too few different rows.")
+    if labels < TWO:
+        raise DataError(f"The split '{how}' leaves {training:,} rows to learn from, all with the same label.")
     return how
 
 
@@ -169,15 +172,11 @@ def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:
         how = "random" if column is None else "time" if is_time else "custom"
     if how == "random":
         return how, f"floor(__sqlml_place * {fraction}) > floor((__sqlml_place - 1) * {fraction})"
-    if how not in ("time", "custom"):
-        raise OptionError(
-            f"There is no split '{how}'." + did_you_mean(how, ("auto", "random", "time", "custom"), "splits")
-        )
     if column is None:
         raise OptionError(f"split = '{how}' needs a split_column.")
     quoted = identifier(column)
     if how == "time":
-        return how, f"{quoted} > (SELECT quantile_disc({quoted}, {1 - fraction}) FROM {ROWS})"
+        return how, f"{quoted} > ({queries.text('rows/newest', time=quoted, fraction=str(fraction))})"
     return how, f"{quoted}::BOOLEAN"
 
 
@@ -252,7 +251,7 @@ def _level(fitted: Mapping[str, Fitted], method: str, target: Target) -> list[st
     mine = fitted[method].validated.losses(target)
     return [
         f"The {name} model is level with the {method} here (loss on rows not trained on: {theirs.mean():.4f} against "
-        f"{mine.mean():.4f}). OPTIONS (method = '{name}') is plain SQL and scores much faster."
+        f"{mine.mean():.4f}). OPTIONS (method = '{name}') is simpler and scores much faster."
         for name, other in fitted.items()
         if name != method and search.is_level(theirs := other.validated.losses(target), mine)
     ]

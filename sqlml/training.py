@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -17,23 +17,21 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from sqlml.errors import SqlmlError
+from sqlml.errors import TrainingError
 
 Params = Any
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 Prepare = Callable[[jax.Array, Any], tuple[jax.Array, ...]]
 Result = TypeVar("Result")
 CHUNK = 2048
+MOST_TOGETHER = 4
+"""Trainings side by side: each holds a copy of its rows."""
 STEPS = 32
 """Steps taken in one call of the compiled loop."""
 EPOCH_ROWS = 131_072
 """An epoch is a pass over the rows, but over no more than this many, so that large data are stopped on in time."""
 AVERAGING = 0.02
 """Weight of the newest parameters in the running average that is stopped on and returned (Polyak averaging)."""
-
-
-class TrainingError(SqlmlError):
-    """Training that went wrong, with what to change."""
 
 
 class Watch(Protocol):
@@ -140,9 +138,11 @@ def together(jobs: Sequence[Callable[[Stage], Result]], stage: Stage) -> list[Re
 
         return check
 
-    with ThreadPoolExecutor(max(1, min(len(jobs), os.cpu_count() or 1))) as pool:
+    with ThreadPoolExecutor(max(1, min(len(jobs), os.cpu_count() or 1, MOST_TOGETHER))) as pool:
         running = [pool.submit(job, guarded) for job in jobs]
         try:
+            for job in wait(running, return_when=FIRST_EXCEPTION).done:
+                job.result()
             return [job.result() for job in running]
         except BaseException:
             is_over.set()

@@ -1,4 +1,4 @@
-"""What runs inside the forward pass before and after the net: the encoder of columns and the calibrator of scores.
+"""What goes before and after a model, as data: the encoder of columns, the label, the calibration of outputs.
 
 A batch is a float32 matrix (rows, columns) with NaN for a missing value; a category is its code, 0 for "other".
 """

@@ -182,6 +182,9 @@ def test_the_newest_rows_or_the_marked_ones_are_held_out(con):
     assert how == "time"
     assert {r["__sqlml_test"] for r in rows if r["i"] < 160} == {False}
     assert {r["__sqlml_test"] for r in rows if r["i"] > 160} == {True}
+    quarters = "SELECT i, DATE '2025-01-01' + 90 * (i // 50)::INT AS day, CASE WHEN i < 150 THEN i % 2 = 0 END AS y FROM range(200) t(i)"
+    how, rows = held_out(con, quarters, label="y", split_column="day")
+    assert {(r["i"] >= 100) == r["__sqlml_test"] for r in rows} == {True}
     how, rows = held_out(con, sql, label="y", split_column="mark")
     assert how == "custom"
     assert all(r["__sqlml_test"] == r["mark"] for r in rows)
@@ -207,6 +210,9 @@ def test_the_newest_rows_or_the_marked_ones_are_held_out(con):
         ("label = 'y', method = 'forest'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "no method 'forest'"),
         ("label = 'y'", "SELECT i, i AS I, i % 2 AS y FROM range(99) t(i)", DataError, "twice"),
         ("label = 'c0'", f"SELECT {', '.join(f'hash(i * 10000 + {k}) % 2 AS c{k}' for k in range(5000))} FROM range(99) t(i)", DataError, "4,999 columns"),
+        ("label = 'y', split_column = 'd'", "SELECT i, DATE '2025-01-01' + i::INT AS d, i > 80 AS y FROM range(99) t(i)", DataError, "all with the same label"),
+        ("label = 'y', blend = 'fited'", "SELECT i, i % 2 AS y FROM range(99) t(i)", OptionError, "Did you mean fitted"),
+        ("label = 'y'", "SELECT i, 'nan'::DOUBLE AS y FROM range(99) t(i)", DataError, "not NULL: 0"),
         ("horizon = '3 days'", "SELECT 1", OptionError, "no option 'horizon'"),
     ],
 )  # fmt: skip
@@ -227,6 +233,16 @@ def test_infinite_missing_and_huge_values_are_learnt_from_and_scored(con):
     assert 0 <= low < 0.2
     assert 0.8 < high <= 1
     assert missing == 0
+
+
+def test_names_that_differ_in_case_alone_are_told_apart(con):
+    con.execute(f"""CREATE MODEL c OPTIONS (label = 'y', positive = true, {FAST}) AS SELECT i, CASE i % 3 WHEN 0 THEN ['Red'] WHEN 1 THEN ['red'] END AS tags,
+                    1e17 + 0 * i AS huge, i % 3 = 0 AS y FROM range(300) t(i)""").fetchall()
+    red, other = con.execute(
+        "SELECT c_score({'tags': ['Red'], 'huge': NULL, 'i': 5}), c_score({'tags': ['red'], 'huge': 1e17, 'i': 5})"
+    ).fetchall()[0]
+    assert red > 0.7
+    assert other < 0.3
 
 
 def test_a_few_rows_are_not_learnt_by_heart(con):

@@ -1,10 +1,12 @@
 """The search over recipes: what is tried, what wins, what is refused."""
 
+import time
+
 import numpy as np
 import pytest
 
-from sqlml import search
-from sqlml.errors import OptionError
+from sqlml import search, training
+from sqlml.errors import OptionError, TrainingError
 from sqlml.search import Attempt
 
 LABEL = {"label": "y"}
@@ -37,13 +39,54 @@ def test_random_search_draws_different_recipes_the_same_each_time():
         ({"label": ["a", "b"]}, "takes one value"),
         ({"width": [8, 0]}, "at least 1"),
         ({"width": [8, 16], "search": "none"}, "search = 'none'"),
-        ({"search": "grid search"}, "no search"),
+        ({"search": "grid search"}, "cannot be 'grid search'"),
         ({"width": list(range(1, 40)), "bins": list(range(2, 40))}, "1,000 are the most"),
     ],
 )
 def test_what_cannot_be_searched_is_said(values, message):
     with pytest.raises(OptionError, match=message):
         search.plan({**LABEL, **values})
+
+
+def test_random_search_keeps_what_was_set():
+    recipes = search.plan({**LABEL, "search": "random", "width": 256})
+    assert {r.width for r in recipes} == {256}
+    assert len({r.learning_rate for r in recipes}) > 1
+
+
+def test_a_linear_model_is_tried_once():
+    recipes = search.expand(search.plan({**LABEL, "method": "auto", "width": [8, 16]}), ("net", "logistic"))
+    assert sorted((r.method, r.width) for r in recipes) == [("logistic", 16), ("net", 8), ("net", 16)]
+
+
+def test_a_recipe_that_fails_is_left_out_unless_none_works():
+    def attempt(recipe, title):
+        if recipe.width < 10:
+            raise TrainingError("The loss is not finite.")
+        return by_width(recipe, title)
+
+    recipe, _, trials = search.best(search.plan({**LABEL, "width": [8, 16]}), attempt, budget=1e9)
+    assert (recipe.width, len(trials)) == (16, 1)
+    with pytest.raises(TrainingError):
+        search.best(search.plan({**LABEL, "width": [8, 9]}), attempt, budget=1e9)
+
+
+def test_trainings_side_by_side_stop_when_one_fails():
+    epochs = []
+
+    def slow(stage):
+        watch = stage("slow")
+        for epoch in range(10_000):
+            time.sleep(0.001)
+            watch(epoch, 10_000, 0.0)
+
+    def failing(stage):
+        raise TrainingError("no")
+
+    with pytest.raises(TrainingError):
+        training.together([slow, failing], lambda name: lambda epoch, total, loss: epochs.append(epoch))
+    assert len(epochs) < 5_000
+    assert training.together([lambda stage: 1, lambda stage: 2, lambda stage: 3], lambda name: None) == [1, 2, 3]
 
 
 def by_width(recipe, title):

@@ -13,7 +13,7 @@ import pytest
 import sqlml
 from sqlml import cutoffs, demo, evaluation
 from sqlml.catalog import NewVersion
-from sqlml.errors import DataError, OptionError, SqlmlError
+from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
 from tests.conftest import CHURN, FAST, copy_to, one
 
 
@@ -63,7 +63,7 @@ def test_what_is_stored_comes_back(shop):
         )  # fmt: skip
         store = con.catalog()
         with store.transaction():
-            written = store.insert(new)
+            written = store.insert(new, [])
         assert store.version("stored") == written == new.as_version(1, store.version("churn").database)
         read = store.weights(written.version_id)
         assert {name: value.tolist() for name, value in read.items()} == {k: v.tolist() for k, v in weights.items()}
@@ -91,7 +91,7 @@ def test_the_same_seed_gives_the_same_weights(shop):
     assert blobs[0] == blobs[1]
 
 
-def test_replace_adds_a_version_and_old_scores_go(shop, tmp_path):
+def test_replace_adds_a_version(shop, tmp_path):
     path = tmp_path / "replace.duckdb"
     with sqlml.connect(path) as con:
         demo.write_shop(con.native, customers=600, days=400)
@@ -189,7 +189,7 @@ def test_a_read_only_file_cannot_take_a_model(tmp_path):
     path = tmp_path / "ro.duckdb"
     with sqlml.connect(path) as con:
         demo.write_shop(con.native, customers=600, days=400)
-    with sqlml.connect(path, read_only=True) as con, pytest.raises((SqlmlError, Exception), match="read-only"):
+    with sqlml.connect(path, read_only=True) as con, pytest.raises(ModelError, match="read-only"):
         con.execute(f"CREATE MODEL churn OPTIONS (horizon = '60 days', {FAST})")
 
 
