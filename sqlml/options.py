@@ -36,12 +36,7 @@ class ModelOptions:
     batch_size: int = option(1024, "Rows in a mini-batch.", is_tunable=True, minimum=1)
     epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
-    blend: str = option(
-        "half",
-        "Net and linear model: half and half, or fitted on the held-out rows of the folds.",
-        is_tunable=True,
-        choices=BLENDS,
-    )
+    blend: str = option("half", BLEND, is_tunable=True, choices=("half", "fitted"))
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
@@ -88,12 +83,7 @@ class QueryOptions(ModelOptions):
     batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1)
     epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
-    blend: str = option(
-        "fitted",
-        "Net and linear model: half and half, or fitted on the held-out rows of the folds.",
-        is_tunable=True,
-        choices=BLENDS,
-    )
+    blend: str = option("fitted", BLEND, is_tunable=True, choices=("half", "fitted"))
     task: str | None = option(None, "classification or regression. Default: what the type of the label says.")
     label: str | None = option(None, "The column to predict. Required.")
     key: str | None = option(None, "The column that names a row; it is not learnt from.")
