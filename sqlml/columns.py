@@ -18,7 +18,7 @@ from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
 
 MOST_COLUMNS, MOST_LEVELS, MOST_ELEMENTS, MOST_WORDS = 1000, 100, 50, 300
-ID_SHARE, TEXT_SHARE, TEXT_WORDS = 0.9, 0.3, 4
+ID_SHARE, TEXT_SHARE, TEXT_WORDS = 0.9, 0.3, 2
 """Text is an id where nearly every row has its own; free text where values differ and have several words."""
 ID_NAME = re.compile(r"(^|_)(id|key|no|nr|number|uuid|guid|row)$", re.IGNORECASE)
 PARTS = ("month", "dayofweek", "hour")
@@ -85,7 +85,8 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str,
             yield Input(f"{name} ({part})", name, f"date_part('{part}', {column}::TIMESTAMP)::FLOAT")
     elif encoding.is_number(kind) or kind == "BOOLEAN":
         if not _is_id(cursor, table, name, kind):
-            yield Input(name, name, f"TRY_CAST({column}::DOUBLE AS FLOAT)")
+            flag = "::BOOLEAN" if kind == "BOOLEAN" else ""
+            yield Input(name, name, f"TRY_CAST({column}{flag}::DOUBLE AS FLOAT)")
     elif is_category(kind) and not _is_id(cursor, table, name, kind):
         if _is_text(cursor, table, name):
             tokens = queries.text("rows/tokens", text=f"{column}::VARCHAR")

@@ -60,6 +60,12 @@ class Fitted:
     calibration: Calibration
     validated: Validated
 
+    def links(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
+        """Calibrated outputs (n, size) before they become answers."""
+        outputs = predict(method.forward(self.encoder, options), self.state.weights, inputs)
+        slope, offset = jnp.asarray(self.calibration.slope), jnp.asarray(self.calibration.offset)
+        return np.asarray(losses.blend(jnp.asarray(outputs), slope, offset))
+
     def scores(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
         """Calibrated answers, (n,) or (n, size)."""
         outputs = predict(method.forward(self.encoder, options), self.state.weights, inputs)

@@ -14,7 +14,6 @@ from sqlml.encoding import Arrays
 from sqlml.evaluation import Fitted, Vector
 from sqlml.methods.base import Method
 from sqlml.options import ModelOptions
-from sqlml.training import predict
 from sqlml.transforms import Encoder
 
 BACKGROUND = 64
@@ -31,10 +30,13 @@ class Importance:
     deviation: float
 
 
-def background(data: Arrays, seed: int) -> Vector:
-    """Rows of the training data, shape (BACKGROUND, columns), that stand for the average one."""
-    rows = np.random.default_rng(seed).choice(len(data.labels), BACKGROUND, replace=len(data.labels) < BACKGROUND)
-    return data.inputs[rows]
+def background(data: Arrays, outputs: Vector) -> Vector:
+    """Rows of the training data, shape (BACKGROUND, columns), that stand for the average one.
+
+    They lie at even steps of the first output (n, size), so that their mean output is near that of all rows.
+    """
+    places = (np.arange(BACKGROUND) + 0.5) / BACKGROUND * len(data.labels)
+    return data.inputs[np.argsort(outputs[:, 0], kind="stable")[places.astype(int)]]
 
 
 def effects(
@@ -99,9 +101,7 @@ def importance(method: Method, fitted: Fitted, options: ModelOptions, test: Arra
 
 def _losses(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vector, labels: Vector) -> Vector:
     """The mean loss of each repeat of inputs (repeats, n, columns)."""
-    repeats, target, calibration = len(inputs), fitted.encoder.target, fitted.calibration
-    forward = method.forward(fitted.encoder, options)
-    outputs = predict(forward, fitted.state.weights, inputs.reshape(-1, inputs.shape[-1]))
-    link = losses.blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
-    each = losses.of(target)(link, jnp.asarray(np.tile(labels, repeats)))
+    repeats = len(inputs)
+    link = jnp.asarray(fitted.links(method, options, inputs.reshape(-1, inputs.shape[-1])))
+    each = losses.of(fitted.encoder.target)(link, jnp.asarray(np.tile(labels, repeats)))
     return np.asarray(each.reshape(repeats, -1).mean(1))

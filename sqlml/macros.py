@@ -119,7 +119,7 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
             terms.append(f"coalesce({weight_of}[1 + {value}::INT], {float(absent)!r})")
             continue
         scaled = f"(sign({value}) * ln(1 + least(abs({value}), 1e30)) - {float(mean)!r}) / {float(deviation)!r}"
-        term = f"CASE WHEN NOT isnan({value}) THEN {float(next(numbers))!r} * ({scaled}) END"
+        term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}) END"
         terms.append(f"coalesce({term}, {float(absent)!r})")
     total = " + ".join([repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"

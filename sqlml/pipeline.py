@@ -157,7 +157,8 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
         return losses.answers(forward(weights, inputs.T), encoder.target, calibration)
 
     def effects(weights: Weights, inputs: jax.Array) -> jax.Array:
-        output = partial(_main_output, forward, weights, calibration, inputs.T)
+        unit = encoder.target.scale if encoder.target.kind == "value" else 1.0
+        output = partial(_main_output, forward, weights, calibration, unit, inputs.T)
         return explanation.effects(output, encoder, background)(inputs.T)
 
     compiled = jax.jit(effects if asked == "effects" else answers)
@@ -165,12 +166,15 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
 
 
 def _main_output(
-    forward: MethodForward, weights: Weights, calibration: Calibration, rows: jax.Array, mixed: jax.Array
+    forward: MethodForward, weights: Weights, calibration: Calibration, unit: float, rows: jax.Array, mixed: jax.Array
 ) -> jax.Array:
-    """The calibrated output that an explanation is of: for several classes, that of the class predicted for `rows`."""
+    """The calibrated output that an explanation is of: for several classes, that of the class predicted for `rows`.
+
+    In log-odds, in the logarithm of an amount, or in the `unit` of a value.
+    """
     slope, offset = jnp.asarray(calibration.slope), jnp.asarray(calibration.offset)
     outputs, own = (losses.blend(forward(weights, x), slope, offset) for x in (mixed, rows))
-    return jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
+    return unit * jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
 
 
 def _train(

@@ -220,7 +220,7 @@ def learn(
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
     warnings = [*_leaks(cursor, encoder, target), *_level(fitted, options.method, target)]
-    background = explanation.background(everything, options.seed)
+    background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
         options, trials, encoder, final.state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
         importance, conformal, background, len(everything.labels), mine.state.log,

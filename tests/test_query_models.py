@@ -82,6 +82,23 @@ def test_effects_add_up_to_the_score(db):
     assert max(set(first), key=first.count) in ("visits", "colour", "review")
 
 
+def test_effects_are_in_the_unit_of_the_label_and_start_from_the_average(db):
+    db.execute(f"""CREATE MODEL e OPTIONS (label = 'dear', key = 'person_id', {FAST}) AS
+                   SELECT * EXCLUDE (churned, signal), 1000 * signal AS dear FROM people""").fetchall()
+    query = "SELECT e(t), list_sum(list_transform(e_explain(t), lambda f: f.effect)) FROM people t LIMIT 500"
+    answer, total = map(np.array, zip(*db.execute(query).fetchall(), strict=True))
+    start = answer - total
+    assert np.std(start) < 1e-4 * np.std(answer)
+    assert abs(start.mean() - one(db, "SELECT avg(e(t)) FROM people t")) < 0.02 * np.std(answer)
+    db.execute("DROP MODEL e").fetchall()
+
+
+def test_a_coverage_that_is_none_is_refused(db):
+    for coverage in ("90", "1.5", "0", "-1"):
+        with pytest.raises(duckdb.Error, match="coverage must lie between 0 and 1"):
+            db.execute(f"SELECT p_interval(t, coverage := {coverage}) FROM people t").fetchall()
+
+
 def test_noise_has_no_importance(db):
     found = {name: (mean, spread) for name, mean, spread in db.execute(
         "SELECT feature, importance, deviation FROM ml.importance").fetchall()}  # fmt: skip
@@ -231,6 +248,10 @@ def test_infinite_missing_and_huge_values_are_learnt_from_and_scored(con):
         f"SELECT min(w_score(t)), max(w_score(t)), count_if(w_score(t) IS NULL) FROM ({wild}) t"
     ).fetchall()[0]
     assert 0 <= low < 0.2
+    infinite, missing_one = con.execute(
+        "SELECT w_score({'i': 1, 'wild': 'inf'::DOUBLE, 'x': 3}), w_score({'i': 1, 'wild': NULL, 'x': 3})"
+    ).fetchall()[0]
+    assert infinite == missing_one
     assert 0.8 < high <= 1
     assert missing == 0
 

@@ -7,8 +7,8 @@ CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negativ
 CREATE OR REPLACE MACRO main.{proba}(__sqlml_row) AS
 map({levels}, [1 - ml.{answers}(__sqlml_row), ml.{answers}(__sqlml_row)]);
 CREATE OR REPLACE MACRO main.{interval}(__sqlml_row, coverage := 0.9) AS
-list_concat(CASE WHEN ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(coverage * 200)::INT] THEN [{negative}] ELSE [] END,
-            CASE WHEN 1 - ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(coverage * 200)::INT] THEN [{positive}] ELSE [] END);
+list_concat(CASE WHEN ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(ml.coverage(coverage) * 200)::INT] THEN [{negative}] ELSE [] END,
+            CASE WHEN 1 - ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(ml.coverage(coverage) * 200)::INT] THEN [{positive}] ELSE [] END);
 CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
     {predicted}: CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negative} END,
     {probability}: ml.{answers}(__sqlml_row)};

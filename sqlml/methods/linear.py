@@ -118,7 +118,7 @@ def _compiled_design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...
 def _design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
     """The design matrix with rows last: (numbers + missing indicators + levels, n)."""
     values = inputs.T
-    missing = jnp.isnan(values)
+    missing = ~jnp.isfinite(values)
     logarithm = jnp.sign(values) * jnp.log1p(jnp.minimum(jnp.abs(values), LARGEST))
     standard = (logarithm - moments["mean"][:, None]) / moments["deviation"][:, None]
     numbers = jnp.where(missing, 0.0, standard)[np.array(levels) == 0]

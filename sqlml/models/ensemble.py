@@ -17,14 +17,14 @@ from sqlml.transforms import LEVEL, MISSING, Layout
 
 
 def encode(inputs: jax.Array, layout: Layout) -> tuple[jax.Array]:
-    """Inputs (n, columns) with NaN for missing → their encoding (units, n), each unit between 0 and 1.
+    """Inputs (n, columns), those that are not finite missing → their encoding (units, n), each unit between 0 and 1.
 
     Of a number, unit after unit fills up as the value passes from edge to edge; of a level, one is 1; a missing value
     has a unit of its own.
     """
     kind, low, rate = (jnp.asarray(each)[:, None] for each in (layout.kind, layout.low, layout.rate))
     value = inputs.T[layout.column]
-    missing = jnp.isnan(value)
+    missing = ~jnp.isfinite(value)
     known = jnp.where(kind == LEVEL, value == low, jnp.clip((value - low) * rate, 0, 1))
     return (jnp.where(kind == MISSING, missing, jnp.where(missing, 0, known)).astype(jnp.float32),)
 
