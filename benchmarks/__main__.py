@@ -55,6 +55,10 @@ def _alone(name: str, *, is_quick: bool) -> int:
 
 def _run(name: str, *, is_quick: bool) -> None:
     rows = import_module(f"benchmarks.protocols.{name}").run(is_quick=is_quick)
+    if not rows:
+        sys.exit(
+            f"{name}: none of its data is here. SQLML_DATA must name the folder of the data sets. Nothing was stored."
+        )
     print(f"{name}: {_purpose(name)}\n\n{report.text(rows)}\n")
     if not is_quick:
         path = report.save(name, f"python -m benchmarks {name}", rows)

@@ -47,3 +47,12 @@ def test_the_tables_of_the_readme_are_those_of_the_results():
     tables = report.readme_tables(protocols.NAMES)
     assert set(tables) == set(protocols.NAMES)
     assert report.with_tables(page, tables) == page
+
+
+def test_a_run_without_data_stores_nothing(monkeypatch):
+    from benchmarks import __main__ as command
+
+    monkeypatch.setattr(import_module("benchmarks.protocols.tabular"), "run", lambda *, is_quick: [])
+    monkeypatch.setattr(report, "save", lambda *given: pytest.fail("stored"))
+    with pytest.raises(SystemExit, match="SQLML_DATA"):
+        command._run("tabular", is_quick=False)
