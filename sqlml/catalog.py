@@ -208,8 +208,13 @@ class Catalog:
         return int(self._rows(query, [model])[0][0])
 
     def owned_functions(self, model: str) -> set[str]:
-        """Names of the functions that sqlml made for the model."""
+        """Names of the functions of the model that stand now."""
         return {name for name, _ in self._functions(model)}
+
+    def function_names(self, version: Version) -> list[str]:
+        """Names of the functions that a version makes when it is promoted."""
+        query = f"SELECT DISTINCT suffix FROM {self._table('functions')} WHERE version_id = ? ORDER BY suffix"
+        return [version.model + suffix for (suffix,) in self._rows(query, [version.version_id])]
 
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
@@ -310,10 +315,10 @@ class Catalog:
             self._run(f"DELETE FROM ml.{table} WHERE version_id = ?", [version_id])
 
     def _functions(self, model: str) -> set[tuple[str, bool]]:
-        """(name, whether a table function) of every function made for any version of the model."""
+        """(name, whether a table function) of the functions that stand: those of the promoted version."""
         if not self.schema_version:
             return set()
-        query = f"""SELECT model || suffix, is_table FROM {self._table("functions")} JOIN {self._table("versions")}
+        query = f"""SELECT model || suffix, is_table FROM {self._table("functions")} JOIN {self._table("models")}
                     USING (version_id) WHERE model = ?"""
         return {(str(name), bool(is_table)) for name, is_table in self._rows(query, [model])}
 

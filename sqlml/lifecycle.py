@@ -39,7 +39,7 @@ def promote(place: Workplace, name: str, number: int) -> Version:
     """Let the functions of a model be those of one of its versions, in one transaction.
 
     Raises:
-        ModelError: There is no such model or version.
+        ModelError: There is no such model or version, or a function of the user's has a name it needs.
     """
     store = Catalog(place.cursor, place.database)
     return _promote(place, store, store.version(name, number), "promoted")
@@ -63,7 +63,7 @@ def rename(place: Workplace, name: str, new_name: str) -> Version:
     """
     store = Catalog(place.cursor, place.database)
     version = store.version(name)
-    wanted = [new_name + function.removeprefix(name) for function in sorted(store.owned_functions(name))]
+    wanted = [new_name + function.removeprefix(name) for function in store.function_names(version)]
     require_free(place.cursor, store, new_name, wanted, is_replace=False)
     with store.transaction():
         store.rename(version, new_name)
@@ -130,7 +130,7 @@ def _require_writable(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def _promote(place: Workplace, store: Catalog, version: Version, reason: str) -> Version:
-    _require_writable(place.cursor)
+    require_free(place.cursor, store, version.model, store.function_names(version), is_replace=True)
     place.registry.register(version)
     with store.transaction():
         store.promote(version, reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from sqlml import columns, encoding, evaluation, explanation, queries, search
-from sqlml.encoding import Arrays, Dropped, Input
+from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
 from sqlml.explanation import Importance
@@ -195,14 +195,16 @@ def learn(
     tested = hold_out(cursor, types, target, recipes[0])
     chosen, left_out = columns.choose(types, recipes[0])
     inputs, unusable = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
-    task = QUERY_TASKS[target.kind]
+    task, training = QUERY_TASKS[target.kind], f"{TRAINING} {ROW}"
+    fit_encoder = partial(encoding.fit, cursor, training, inputs, most_levels=columns.MOST_LEVELS, target=target)
+    data = _arrays(cursor, training, fit_encoder(recipes[0].bins)[0])  # the same for any number of bins
     options, found, trials = search.best(
         search.expand(recipes, task.methods),
-        partial(_attempt, cursor, inputs, target, stage),
+        partial(_attempt, fit_encoder, data, stage),
         budget,
         prefers=task.methods[-1] if any(r.method == "auto" for r in recipes) else None,
     )
-    encoder, dropped, data, validated = found.kept
+    encoder, dropped, validated = found.kept
     test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
     everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
     method = METHODS[options.method]
@@ -227,23 +229,15 @@ def learn(
     )  # fmt: skip
 
 
-Found = tuple[Encoder, Sequence[Dropped], Arrays, Validated]
+FitEncoder = Callable[[int], tuple[Encoder, list[Dropped]]]
+Found = tuple[Encoder, Sequence[Dropped], Validated]
 
 
-def _attempt(
-    cursor: duckdb.DuckDBPyConnection,
-    inputs: Sequence[Input],
-    target: Target,
-    stage: Stage,
-    options: QueryOptions,
-    title: str,
-) -> Attempt[Found]:
-    training = f"{TRAINING} {ROW}"
-    encoder, dropped = encoding.fit(cursor, training, inputs, options.bins, columns.MOST_LEVELS, target)
-    data = _arrays(cursor, training, encoder)
+def _attempt(fit_encoder: FitEncoder, data: Arrays, stage: Stage, options: QueryOptions, title: str) -> Attempt[Found]:
+    encoder, dropped = fit_encoder(options.bins)
     method = METHODS[options.method]
     validated = evaluation.cross_validate(method, data, encoder, options, lambda name: stage(title + name))
-    return Attempt(validated.losses(target), (encoder, dropped, data, validated))
+    return Attempt(validated.losses(encoder.target), (encoder, dropped, validated))
 
 
 def _level(fitted: Mapping[str, Fitted], method: str, target: Target) -> list[str]:
@@ -251,7 +245,7 @@ def _level(fitted: Mapping[str, Fitted], method: str, target: Target) -> list[st
     mine = fitted[method].validated.losses(target)
     return [
         f"The {name} model is level with the {method} here (loss on rows not trained on: {theirs.mean():.4f} against "
-        f"{mine.mean():.4f}). OPTIONS (method = '{name}') is simpler and scores much faster."
+        f"{mine.mean():.4f}). OPTIONS (method = '{name}') is simpler and scores faster."
         for name, other in fitted.items()
         if name != method and search.is_level(theirs := other.validated.losses(target), mine)
     ]

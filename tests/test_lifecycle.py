@@ -79,6 +79,21 @@ def test_one_version_is_dropped_unless_it_is_promoted(con):
     assert one(con, "SELECT max(version) FROM ml.versions") == 3
 
 
+def test_a_macro_of_the_user_is_never_replaced_or_dropped(con):
+    numbers = ROWS.format(50).replace("> 50", "* 2.5")
+    con.execute(
+        f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', key = 'i', method = 'linear') AS {numbers}"
+    ).fetchall()
+    con.execute("CREATE MACRO m_score(t) AS 'mine'").fetchall()
+    with pytest.raises(ModelError, match="m_score is a function or macro of yours"):
+        con.execute("ALTER MODEL m PROMOTE VERSION 1")
+    con.execute(
+        "CREATE OR REPLACE MODEL m OPTIONS (label = 'y', key = 'i', method = 'linear') AS " + numbers
+    ).fetchall()
+    con.execute("DROP MODEL m").fetchall()
+    assert one(con, "SELECT m_score(1)") == "mine"
+
+
 def test_models_are_shown_by_pattern_and_described_by_version(con):
     create(con, "other", 10)
     assert [row[0] for row in con.execute("SHOW MODELS LIKE 'o%'").fetchall()] == ["other"]
