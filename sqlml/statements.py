@@ -12,19 +12,34 @@ from functools import partial
 import duckdb
 
 from sqlml.errors import StatementError
+from sqlml.queries import literal
 
 CREATE_FORM = (
-    "CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...) [AS query]"
+    "CREATE [OR REPLACE] MODEL [IF NOT EXISTS] name "
+    "[PREDICT expression FOR EACH CUSTOMER [WHERE condition] HORIZON 30 DAYS] "
+    "[OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, ...)] [AS query]"
 )
 DROP_FORM = "DROP MODEL [IF EXISTS] name [VERSION n]"
 SHOW_FORM = "SHOW MODELS [LIKE 'pattern']"
 DESCRIBE_FORM = "DESCRIBE MODEL name [VERSION n]"
-ALTER_FORM = "ALTER MODEL name PROMOTE VERSION n | ROLLBACK | RENAME TO new_name"
+ALTER_FORM = "ALTER MODEL name PROMOTE VERSION n | ROLLBACK | RENAME TO new_name | RETRAIN [OPTIONS (gate = true, ...)]"
+EVALUATE_FORM = "EVALUATE MODEL name [VERSION n] [ON query]"
+EXPLAIN_FORM = "EXPLAIN MODEL name [VERSION n] [FOR query]"
+EXPORT_FORM = "EXPORT MODEL name [VERSION n] TO 'file.sqlml'"
+IMPORT_FORM = "IMPORT [OR REPLACE] MODEL name FROM 'file.sqlml'"
+BACKTEST_FORM = "BACKTEST MODEL name FROM time TO time EVERY 30 DAYS"
+FORMS = (
+    CREATE_FORM, SHOW_FORM, DESCRIBE_FORM, EVALUATE_FORM, EXPLAIN_FORM, ALTER_FORM, BACKTEST_FORM, EXPORT_FORM,
+    IMPORT_FORM, DROP_FORM,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class CreateModel:
-    """CREATE [OR REPLACE] MODEL; option values are SQL constant expressions, `query` gives the rows to learn from."""
+    """CREATE [OR REPLACE] MODEL; option values are SQL constant expressions, `query` gives the rows to learn from.
+
+    The clauses PREDICT, WHERE and HORIZON are the options `predict`, `population` and `horizon`.
+    """
 
     name: str
     options: Mapping[str, str]
@@ -74,13 +89,70 @@ class RenameModel:
 
 
 @dataclass(frozen=True)
+class RetrainModel:
+    """ALTER MODEL ... RETRAIN, with options that change."""
+
+    name: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EvaluateModel:
+    """EVALUATE MODEL, as it was tested or on the rows of a query."""
+
+    name: str
+    version: int | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True)
+class ExplainModel:
+    """EXPLAIN MODEL: how it was made, or why each row of a query gets its prediction."""
+
+    name: str
+    version: int | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True)
+class ExportModel:
+    """EXPORT MODEL ... TO."""
+
+    name: str
+    version: int | None
+    path: str
+
+
+@dataclass(frozen=True)
+class ImportModel:
+    """IMPORT [OR REPLACE] MODEL ... FROM."""
+
+    name: str
+    path: str
+    is_replace: bool
+
+
+@dataclass(frozen=True)
+class BacktestModel:
+    """BACKTEST MODEL: the times and the interval are SQL constant expressions."""
+
+    name: str
+    start: str
+    end: str
+    every: str
+
+
+@dataclass(frozen=True)
 class Foreign:
     """Text that goes to DuckDB byte for byte."""
 
     text: str
 
 
-Statement = CreateModel | DropModel | ShowModels | DescribeModel | PromoteVersion | RenameModel | Foreign
+Statement = (
+    CreateModel | DropModel | ShowModels | DescribeModel | PromoteVersion | RenameModel | RetrainModel
+    | EvaluateModel | ExplainModel | ExportModel | ImportModel | BacktestModel | Foreign
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -171,6 +243,12 @@ class _Parser:
             (("ALTER", "MODEL"), self._alter),
             (("DESCRIBE", "MODEL"), self._describe),
             (("SHOW", "MODELS"), self._show),
+            (("EVALUATE", "MODEL"), self._evaluate),
+            (("EXPLAIN", "MODEL"), self._explain),
+            (("EXPORT", "MODEL"), self._export),
+            (("IMPORT", "MODEL"), partial(self._import, is_replace=False)),
+            (("IMPORT", "OR", "REPLACE", "MODEL"), partial(self._import, is_replace=True)),
+            (("BACKTEST", "MODEL"), self._backtest),
         )
         for words, read in forms:
             if self._take(*words):
@@ -181,11 +259,11 @@ class _Parser:
         """DESCRIBE model, and SHOW models in a longer text, are about a table of that name."""
         first = self._tokens[0].word
         return (first == "DESCRIBE" and self._done()) or (
-            first == "SHOW" and not self._done() and not self._peek("LIKE")
+            first == "SHOW" and not self._done() and not self._ahead("LIKE")
         )
 
     def _describe(self) -> DescribeModel:
-        statement = DescribeModel(self._name(DESCRIBE_FORM), self._version(DESCRIBE_FORM))
+        statement = DescribeModel(self._model(DESCRIBE_FORM), self._version(DESCRIBE_FORM))
         self._finish(DESCRIBE_FORM)
         return statement
 
@@ -194,18 +272,55 @@ class _Parser:
         self._finish(SHOW_FORM)
         return ShowModels(pattern)
 
-    def _alter(self) -> PromoteVersion | RenameModel:
-        name = self._name(ALTER_FORM)
+    def _alter(self) -> Statement:
+        name = self._model(ALTER_FORM)
+        statement: Statement
         if self._take("ROLLBACK"):
-            statement: PromoteVersion | RenameModel = PromoteVersion(name, None)
+            statement = PromoteVersion(name, None)
         elif self._take("RENAME", "TO"):
-            statement = RenameModel(name, self._name(ALTER_FORM, "the new name"))
-        else:
-            self._expect("PROMOTE", ALTER_FORM)
-            if not self._peek("VERSION"):
+            statement = RenameModel(name, self._model(ALTER_FORM, "the new name"))
+        elif self._take("RETRAIN"):
+            statement = RetrainModel(name, self._options(ALTER_FORM) if self._take("OPTIONS") else {})
+        elif self._take("PROMOTE"):
+            if not self._ahead("VERSION"):
                 raise self._error("expected VERSION", ALTER_FORM)
             statement = PromoteVersion(name, self._version(ALTER_FORM))
+        else:
+            raise self._error("expected PROMOTE, ROLLBACK, RENAME or RETRAIN", ALTER_FORM)
         self._finish(ALTER_FORM)
+        return statement
+
+    def _evaluate(self) -> EvaluateModel:
+        name, version = self._model(EVALUATE_FORM), self._version(EVALUATE_FORM)
+        return EvaluateModel(name, version, self._query("ON", EVALUATE_FORM))
+
+    def _explain(self) -> ExplainModel:
+        name, version = self._model(EXPLAIN_FORM), self._version(EXPLAIN_FORM)
+        return ExplainModel(name, version, self._query("FOR", EXPLAIN_FORM))
+
+    def _export(self) -> ExportModel:
+        name, version = self._model(EXPORT_FORM), self._version(EXPORT_FORM)
+        self._expect("TO", EXPORT_FORM)
+        statement = ExportModel(name, version, self._text(EXPORT_FORM))
+        self._finish(EXPORT_FORM)
+        return statement
+
+    def _import(self, *, is_replace: bool) -> ImportModel:
+        name = self._model(IMPORT_FORM)
+        self._expect("FROM", IMPORT_FORM)
+        statement = ImportModel(name, self._text(IMPORT_FORM), is_replace)
+        self._finish(IMPORT_FORM)
+        return statement
+
+    def _backtest(self) -> BacktestModel:
+        name = self._model(BACKTEST_FORM)
+        self._expect("FROM", BACKTEST_FORM)
+        start = self._until(BACKTEST_FORM, ("TO",))
+        self._expect("TO", BACKTEST_FORM)
+        end = self._until(BACKTEST_FORM, ("EVERY",))
+        self._expect("EVERY", BACKTEST_FORM)
+        statement = BacktestModel(name, start, end, self._interval(BACKTEST_FORM))
+        self._finish(BACKTEST_FORM)
         return statement
 
     def _version(self, form: str) -> int | None:
@@ -226,48 +341,79 @@ class _Parser:
         if_not_exists = self._take("IF", "NOT", "EXISTS")
         if if_not_exists and is_replace:
             raise self._error("OR REPLACE and IF NOT EXISTS exclude each other", CREATE_FORM, self._at - 3)
-        name = self._name(CREATE_FORM)
-        self._expect("OPTIONS", CREATE_FORM)
-        self._expect("(", CREATE_FORM)
+        name = self._model(CREATE_FORM)
+        options = self._target() if self._take("PREDICT") else {}
+        if not options or self._ahead("OPTIONS"):
+            self._expect("OPTIONS", CREATE_FORM)
+            options |= self._options(CREATE_FORM, given=options)
+        return CreateModel(name, options, is_replace, self._query("AS", CREATE_FORM), if_not_exists)
+
+    def _target(self) -> dict[str, str]:
+        """The clauses of PREDICT as options."""
+        options = {"predict": literal(self._until(CREATE_FORM, ("FOR", "EACH", "CUSTOMER")))}
+        for word in ("FOR", "EACH", "CUSTOMER"):
+            self._expect(word, CREATE_FORM)
+        if self._take("WHERE"):
+            options["population"] = literal(self._until(CREATE_FORM, ("HORIZON",)))
+        self._expect("HORIZON", CREATE_FORM)
+        return {**options, "horizon": self._interval(CREATE_FORM, ("OPTIONS",), ("AS",))}
+
+    def _interval(self, form: str, *stops: tuple[str, ...]) -> str:
+        """`30 DAYS` is short for `INTERVAL 30 DAYS`."""
+        is_short = not self._done() and self._tokens[self._at].kind == "numeric_const"
+        text = self._until(form, *stops)
+        return f"INTERVAL {text}" if is_short else text
+
+    def _options(self, form: str, *, given: Mapping[str, str] | None = None) -> dict[str, str]:
+        self._expect("(", form)
         options: dict[str, str] = {}
         while not self._take(")"):
-            key = self._name(CREATE_FORM, "an option name")
-            if key.lower() in options:
-                raise self._error(f"option {key} is given twice", CREATE_FORM, self._at - 1)
-            self._expect("=", CREATE_FORM)
-            options[key.lower()] = self._value()
-            if not self._take(",") and not self._peek(")"):
-                raise self._error("expected , or )", CREATE_FORM)
-        return CreateModel(name, options, is_replace, self._query(), if_not_exists)
+            key = self._name(form, "an option name").lower()
+            if key in options or key in (given or {}):
+                raise self._error(f"option {key} is given twice", form, self._at - 1)
+            self._expect("=", form)
+            options[key] = self._until(form, (",",), (")",), closing=")")
+            if not self._take(",") and not self._ahead(")"):
+                raise self._error("expected , or )", form)
+        return options
 
     def _drop(self) -> DropModel:
         if_exists = self._take("IF", "EXISTS")
-        name, version = self._name(DROP_FORM), self._version(DROP_FORM)
+        name, version = self._model(DROP_FORM), self._version(DROP_FORM)
         self._finish(DROP_FORM)
         return DropModel(name, if_exists, version)
 
-    def _query(self) -> str | None:
-        """The text behind AS, up to the end of the statement."""
-        if not self._take("AS"):
-            self._finish(CREATE_FORM)
+    def _query(self, word: str, form: str) -> str | None:
+        """The text behind a word, up to the end of the statement."""
+        if not self._take(word):
+            self._finish(form)
             return None
         if self._done():
-            raise self._error("expected a query", CREATE_FORM)
+            raise self._error("expected a query", form)
         return self._source[self._tokens[self._at].start : self._end].decode().strip().removesuffix(";").rstrip()
 
-    def _value(self) -> str:
-        """The text of a constant expression: up to a comma or a closing bracket at this depth."""
+    def _until(self, form: str, *stops: tuple[str, ...], closing: str | None = None) -> str:
+        """The text up to one of the `stops` at this depth of brackets, or to the end where nothing must close it."""
         first, depth = self._at, 0
-        while self._at < len(self._tokens):
+        while not self._done() and not (depth == 0 and any(self._ahead(*words) for words in stops)):
             text = self._tokens[self._at].text
-            if depth == 0 and text in (",", ")"):
-                break
             depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
             self._at += 1
-        if first == self._at or self._at == len(self._tokens):
-            raise self._error("expected a value" if first == self._at else "expected )", CREATE_FORM)
-        start, end = self._tokens[first].start, self._tokens[self._at].start
-        return self._source[start:end].decode().strip()
+        if first == self._at:
+            raise self._error("expected a value", form)
+        if self._done() and closing:
+            raise self._error(f"expected {closing}", form)
+        end = self._end if self._done() else self._tokens[self._at].start
+        return self._source[self._tokens[first].start : end].decode().strip().removesuffix(";").rstrip()
+
+    def _model(self, form: str, what: str = "a model name") -> str:
+        """A name, behind `main.` or not."""
+        at, name = self._at, self._name(form, what)
+        if not self._take("."):
+            return name
+        if name.lower() != "main":
+            raise self._error("models live in schema main of the current database (USE another first)", form, at)
+        return self._name(form, what)
 
     def _name(self, form: str, what: str = "a model name") -> str:
         if self._at >= len(self._tokens) or not self._tokens[self._at].is_name:
@@ -281,15 +427,12 @@ class _Parser:
         return name
 
     def _take(self, *words: str) -> bool:
-        for offset, word in enumerate(words):
-            at = self._at + offset
-            if at >= len(self._tokens) or self._tokens[at].word != word:
-                return False
-        self._at += len(words)
-        return True
+        found = self._ahead(*words)
+        self._at += len(words) if found else 0
+        return found
 
-    def _peek(self, word: str) -> bool:
-        return self._at < len(self._tokens) and self._tokens[self._at].word == word
+    def _ahead(self, *words: str) -> bool:
+        return tuple(token.word for token in self._tokens[self._at : self._at + len(words)]) == words
 
     def _done(self) -> bool:
         return self._at == len(self._tokens)
