@@ -360,6 +360,10 @@ def internal_macros(version_id: str) -> dict[str, str]:
         "inputs": "inputs_{}",
         "answers": "answers_{}",
         "residuals": "residuals_{}",
+        "between": "between_{}",
+        "between_once": "between_{}_once",
+        "explanation": "explanation_{}",
+        "explanation_once": "explanation_{}_once",
     }
     return {what: name.format(version_id) for what, name in names.items()}
 

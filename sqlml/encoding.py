@@ -15,6 +15,8 @@ from sqlml.errors import DataError
 from sqlml.queries import identifier
 from sqlml.transforms import Column, Encoder, Target
 
+SKEWED = 2.0
+"""A label without negative values is an amount from this skewness on."""
 FILLED_BINS = 2
 """A value that fills so many bins of a number is a level of its own beside them, such as the zero of a balance."""
 LEAST_ROWS = 10
@@ -65,6 +67,16 @@ def is_integer(kind: str) -> bool:
 def is_number(kind: str) -> bool:
     """Whether values of a DuckDB type can be added up."""
     return kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") or is_integer(kind)
+
+
+def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str) -> Target:
+    """What kind of number a column of `table` is."""
+    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v) FROM (SELECT {label}::DOUBLE AS v FROM {table})
+                WHERE isfinite(v)"""
+    least, mean, deviation, skewness = cursor.execute(query).fetchall()[0]
+    if least >= 0 and (skewness or 0) >= SKEWED:
+        return Target("amount", scale=mean)
+    return Target("value", center=mean, scale=deviation)
 
 
 def fit(

@@ -171,6 +171,18 @@ def weibull_power(survival: Vector, half_rate: float, ratio: float) -> float:
     return float(ratio ** shapes[np.argmin(np.abs(means - half_rate))])
 
 
+def growth(mean: float, half: float, ratio: float) -> float:
+    """How a mean grows from the window to a horizon `ratio` times as long.
+
+    It is taken to grow as time to the power of a shape, measured between half the window and all of it.
+
+    Returns:
+        ratio ** shape, the factor of the numbers.
+    """
+    shape = np.log2(mean / half) if half * mean > 0 else 1.0
+    return float(ratio ** np.clip(shape, 0.05, 1.5))
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Predictions of several methods for the same held-out rows."""

@@ -10,7 +10,8 @@ import duckdb
 
 from sqlml import encoding, queries
 from sqlml.encoding import Arrays, Dropped, Input
-from sqlml.queries import Behavior, identifier
+from sqlml.queries import Behavior, Frame, identifier
+from sqlml.targets import Label
 from sqlml.transforms import Encoder, Target
 
 MOST_LEVELS = 30
@@ -21,10 +22,8 @@ BOOKKEEPING = ("customer_id", "as_of", "label", "fold", "is_active")
 class Source:
     """Where examples come from: the behaviour tables, the label, and which customers count."""
 
-    behavior: Behavior
-    attributes: tuple[str, ...]
-    label: str
-    parameters: Mapping[str, object]
+    frame: Frame
+    label: Label
     active_within: timedelta | None
     horizon: timedelta
     folds: int
@@ -43,25 +42,20 @@ def build_examples(
     `known_by` is the last moment whose events may enter a label.
     """
     _label(cursor, source, cutoffs, window, known_by)
-    features = queries.features_of(
-        source.behavior,
-        source.attributes,
-        "SELECT customer_id, as_of FROM temp.sqlml_spine",
-        "SELECT *",
-    )
+    features = queries.features_of(source.frame, "SELECT customer_id, as_of FROM temp.sqlml_spine", "SELECT *")
     cursor.execute(queries.text("examples/join", table=table, features=features), {"folds": source.folds}).fetchall()
 
 
-def label_rate(
+def mean_label(
     cursor: duckdb.DuckDBPyConnection,
     source: Source,
     cutoffs: Sequence[datetime],
     window: timedelta,
     known_by: datetime,
 ) -> float:
-    """The share of TRUE labels over a window after the cut-offs."""
+    """The mean label, of a truth the share, over a window after the cut-offs."""
     _label(cursor, source, cutoffs, window, known_by)
-    return float(cursor.execute("SELECT avg(label::INT) FROM temp.sqlml_labels").fetchall()[0][0])
+    return float(cursor.execute("SELECT avg(label::DOUBLE) FROM temp.sqlml_labels").fetchall()[0][0])
 
 
 def _label(
@@ -72,15 +66,19 @@ def _label(
     known_by: datetime,
 ) -> None:
     """Fill the temporary tables `sqlml_spine` and `sqlml_labels`."""
-    within = source.active_within.total_seconds() if source.active_within else None
+    within, behavior = source.active_within, source.frame.behavior
     cursor.execute(
-        queries.text("examples/spine", known=queries.known(source.behavior, "c.as_of", "e.")),
-        {"cutoffs": list(cutoffs), "within_seconds": within, "horizon_seconds": source.horizon.total_seconds()},
+        queries.text("examples/spine", history=queries.history_of(behavior), population=source.frame.population),
+        {
+            "cutoffs": list(cutoffs),
+            "within_seconds": within and within.total_seconds(),
+            "horizon_seconds": source.horizon.total_seconds(),
+        },
     ).fetchall()
-    labels = queries.labels_of(source.behavior, source.label, "temp.sqlml_spine")
+    labels = queries.labels_of(behavior, source.label.sql, "temp.sqlml_spine")
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE sqlml_labels AS {labels}",
-        {**source.parameters, "window_seconds": window.total_seconds(), **_known_by(source.behavior, known_by)},
+        {**source.label.parameters, "window_seconds": window.total_seconds(), **_known_by(behavior, known_by)},
     ).fetchall()
 
 
@@ -89,7 +87,7 @@ def _known_by(behavior: Behavior, moment: datetime) -> dict[str, object]:
 
 
 def fit_encoder(
-    cursor: duckdb.DuckDBPyConnection, table: str, lookback: timedelta, bins: int
+    cursor: duckdb.DuckDBPyConnection, table: str, lookback: timedelta, bins: int, target: Target
 ) -> tuple[Encoder, list[Dropped]]:
     """Fit bin edges and vocabularies on the examples in `table`; list what was dropped and why.
 
@@ -105,7 +103,7 @@ def fit_encoder(
     unusable = {d.column for d in too_long} | set(BOOKKEEPING)
     usable = {name: kind for name, kind in types.items() if name not in unusable}
     inputs = list(_inputs(cursor, table, usable))
-    encoder, dropped = encoding.fit(cursor, table, inputs, bins, MOST_LEVELS, Target())
+    encoder, dropped = encoding.fit(cursor, table, inputs, bins, MOST_LEVELS, target)
     return encoder, too_long + dropped
 
 
@@ -116,7 +114,7 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, s
             limits = {"least": encoding.LEAST_ROWS, "most": MOST_LEVELS}
             found = cursor.execute(queries.text("encoder/keys", table=table, column=column), limits).fetchall()
             for (key,) in found:
-                yield Input(f"{name}[{key}]", name, f"{column}[{queries.literal(key)}]::FLOAT")
+                yield Input(f"{name}[{key}]", f"{name}[{key}]", f"{column}[{queries.literal(key)}]::FLOAT")
         elif encoding.is_category(kind):
             yield Input(name, name, column, is_category=True)
         else:

@@ -61,9 +61,12 @@ def answers(outputs: jax.Array | NDArray[np.float32], target: Target, calibratio
     """Outputs (n, parts, size) → probabilities of the positive class (n,), of each class (n, size), or numbers (n,)."""
     link = blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
     if target.kind == "binary":
-        return jax.nn.sigmoid(link[:, 0]) ** calibration.power
+        probability = jax.nn.sigmoid(link[:, 0])
+        if target.of_nothing:
+            return probability**calibration.power
+        return 1 - (1 - probability) ** calibration.power
     if target.kind == "classes":
         return jax.nn.softmax(link)
     if target.kind == "amount":
-        return target.scale * jnp.exp(jnp.clip(link[:, 0], -LARGEST_LOG, LARGEST_LOG))
-    return target.center + target.scale * link[:, 0]
+        return calibration.power * target.scale * jnp.exp(jnp.clip(link[:, 0], -LARGEST_LOG, LARGEST_LOG))
+    return calibration.power * (target.center + target.scale * link[:, 0])

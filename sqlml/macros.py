@@ -11,16 +11,16 @@ from sqlml import catalog, queries, registry
 from sqlml.catalog import NewVersion
 from sqlml.evaluation import Conformal
 from sqlml.options import QueryOptions
-from sqlml.queries import ROW, Behavior, identifier, literal
+from sqlml.queries import ROW, Frame, identifier, literal
 from sqlml.tasks import Task
-from sqlml.transforms import Calibration, Encoder
+from sqlml.transforms import Calibration, Column, Encoder
 
 
-def feature_sql(relations: Behavior, attributes: Sequence[str], encoder: Encoder) -> tuple[str, str]:
+def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
     """The composed feature queries of a behaviour model: everyone at a moment, and the pairs of a relation."""
     select = f"SELECT customer_id AS {queries.KEY}, as_of AS {queries.AS_OF}, {fields(encoder)} AS {queries.STRUCT}"
-    of_relation = queries.features_of(relations, attributes, queries.text("binding/asked"), select)
-    return queries.features_at(relations, attributes, select), of_relation
+    of_relation = queries.features_of(frame, queries.text("binding/asked"), select)
+    return queries.features_at(frame, select), of_relation
 
 
 def fields(encoder: Encoder) -> str:
@@ -29,20 +29,61 @@ def fields(encoder: Encoder) -> str:
     return f"{{\n  {listed}\n}}"
 
 
-def of_behavior(new: NewVersion, task: Task, relations: Behavior, attributes: Sequence[str]) -> Iterator[str]:
+EXTRAS = {
+    "_explain": ("explanation_once", "", ""),
+    "_interval": ("between_once", ", coverage DOUBLE := 0.9", ", coverage"),
+}
+"""By the suffix of a further function: the internal macro it calls, its own argument, and that handed on."""
+
+
+def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> Iterator[str]:
     """The statements that make the macros of a behaviour model."""
-    at_moment, of_relation = feature_sql(relations, attributes, new.encoder)
+    at_moment, of_relation = feature_sql(frame, new.encoder)
     internal = catalog.internal_macros(new.version_id)
+    (kind, main, _), (_, function_at, _), *others = new.functions
+    udf = registry.udf_name(kind, new.version_id)
+    shared = {**internal, "main": _name(new, main), "udf": udf, "key_type": str(new.key_type),
+              "parameter_type": _parameter_type(str(new.key_type))}  # fmt: skip
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
-    function, function_at = (_name(new, name) for _, name, _ in new.functions)
-    yield queries.text(
-        f"functions/{task.macros}",
+    yield queries.text("functions/by_customer", function=_name(new, main), answer=udf, argument="", given="", **shared)
+    yield queries.text("functions/by_relation", function_at=_name(new, function_at), **shared)
+    values = [_value(column) for column in new.encoder.columns]
+    yield _explain(new, f"ml.{internal['explanation']}", new.encoder.names, values, ROW)
+    yield queries.text("functions/explain_once", **internal)
+    if conformal is not None:
+        yield _intervals(new, conformal)
+        yield queries.text("functions/interval_once", udf=udf, **internal)
+    for _, function, _ in others:
+        answer, argument, given = EXTRAS[function.removeprefix(new.model)]
+        yield queries.text("functions/by_customer", function=_name(new, function), answer=f"ml.{internal[answer]}",
+                           argument=argument, given=given, **shared)  # fmt: skip
+
+
+def _value(column: Column) -> str:
+    """A column of the struct as text; a code as the level it stands for."""
+    field = f"{ROW}.{identifier(column.name)}"
+    if not column.is_category:
+        return f"{field}::VARCHAR"
+    return f"[{', '.join(map(literal, ('other', *column.levels)))}][1 + {field}::INT]"
+
+
+def _explain(new: NewVersion, function: str, names: Sequence[str], values: Sequence[str], inputs: str) -> str:
+    return queries.text(
+        "functions/explain",
         function=function,
-        function_at=function_at,
-        udf=registry.udf_name(task.functions[0].kind, new.version_id),
-        key_type=str(new.key_type),
-        parameter_type=_parameter_type(str(new.key_type)),
-        **internal,
+        names=f"[{', '.join(map(literal, names))}]",
+        values=f"[{', '.join(values)}]",
+        effects=f"{registry.udf_name('explain', new.version_id)}({inputs})",
+    )
+
+
+def _intervals(new: NewVersion, conformal: Conformal) -> str:
+    return queries.text(
+        "functions/interval",
+        quantiles=_matrix(conformal),
+        edges=str(list(conformal.edges)),
+        least="0" if new.encoder.target.kind == "amount" else "'-infinity'::DOUBLE",
+        **catalog.internal_macros(new.version_id),
     )
 
 
@@ -61,7 +102,10 @@ def of_query(
         f.pattern.removeprefix("{model}").strip("_") or "main": _name(new, f.pattern.format(model=new.model))
         for f in task.functions
     }
-    shared = {**catalog.internal_macros(new.version_id), **named}
+    internal = catalog.internal_macros(new.version_id)
+    shared = {**internal, **named}
+    if not target.levels:
+        yield _intervals(new, conformal)
     yield queries.text(
         f"functions/{task.macros}",
         fields=fields(new.encoder),
@@ -74,18 +118,11 @@ def of_query(
         positive=levels[-1] if levels else "NULL",
         threshold=str(options.threshold),
         quantiles=_matrix(conformal),
-        edges=str(list(conformal.edges)),
-        least="0" if target.kind == "amount" else "'-infinity'::DOUBLE",
         **shared,
     )
     sources = new.encoder.sources
-    yield queries.text(
-        "functions/explain",
-        udf=registry.udf_name("explain", new.version_id),
-        sources=f"[{', '.join(map(literal, sources))}]",
-        values=f"[{', '.join(f'{ROW}.{identifier(source)}::VARCHAR' for source in sources)}]",
-        **shared,
-    )
+    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in sources]
+    yield _explain(new, f"main.{named['explain']}", sources, values, f"ml.{internal['inputs']}({ROW})")
 
 
 def _name(new: NewVersion, function: str) -> str:

@@ -51,7 +51,11 @@ class ModelOptions:
 class BehaviorOptions(ModelOptions):
     """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
 
-    task: str = option("churn", "What to predict.")
+    task: str | None = option(None, "What to predict: churn. Default: churn, or what predict says.")
+    predict: str | None = option(None, "A target in SQL: an aggregate over the future, e.g. sum(amount) > 100.")
+    population: str | None = option(
+        None, "Of whom: a condition on the history by as_of, e.g. max(event_time) > as_of - INTERVAL 60 DAY."
+    )
     horizon: str | None = option(
         None, "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required.", kind=INTERVAL
     )

@@ -45,6 +45,15 @@ class Behavior:
         return column in getattr(self, relation or "events")
 
 
+@dataclass(frozen=True)
+class Frame:
+    """Features of whom, and from what: the relations, the attributes named, a condition over the history by as_of."""
+
+    behavior: Behavior
+    attributes: Sequence[str] = ()
+    population: str = "true"
+
+
 def identifier(name: str) -> str:
     """`name` as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -97,24 +106,28 @@ def window_days(column: str) -> int:
     return max(map(int, _WINDOW.findall(column)), default=0)
 
 
-def features_at(behavior: Behavior, attributes: Sequence[str], select: str) -> str:
+def features_at(frame: Frame, select: str) -> str:
     """`select` over all feature columns of everyone at the moment `__sqlml_t` (a macro parameter)."""
     moment = f"{MOMENT}::TIMESTAMP"
-    pieces = {"as_of": moment, "known": known(behavior, moment), "amount": _sane_amount(behavior)}
+    pieces = {"as_of": moment, "known": known(frame.behavior, moment), "amount": _sane_amount(frame.behavior)}
     history = text("binding/history_as_of", **pieces)
-    return _compose(behavior, attributes, [("history", history)], select)
+    return _compose(frame, [("history", history)], select)
 
 
-def features_of(behavior: Behavior, attributes: Sequence[str], asked: str, select: str) -> str:
+def features_of(frame: Frame, asked: str, select: str) -> str:
     """`select` over all feature columns of the pairs (customer_id, as_of) that the query `asked` gives."""
+    return _compose(frame, [("asked", asked), ("history", history_of(frame.behavior))], select)
+
+
+def history_of(behavior: Behavior) -> str:
+    """The history of each pair of the relation `asked`."""
     pieces = {"known": known(behavior, "a.as_of", "e."), "amount": _sane_amount(behavior, "e.")}
-    history = text("binding/history_spine", **pieces)
-    return _compose(behavior, attributes, [("asked", asked), ("history", history)], select)
+    return text("binding/history_spine", **pieces)
 
 
 def labels_of(behavior: Behavior, label: str, asked: str) -> str:
-    """The label file `label` for each pair of the relation `asked`; parameters `$window_seconds`, `$known_by`."""
-    pieces = {"known": known(behavior, "$known_by::TIMESTAMP", "e."), "label": text(f"labels/{label}")}
+    """The query `label` over the future of each pair of `asked`; parameters `$window_seconds`, `$known_by`."""
+    pieces = {"known": known(behavior, "$known_by::TIMESTAMP", "e."), "label": label}
     return text("binding/labels", asked=asked, **pieces)
 
 
@@ -129,9 +142,10 @@ def _sane_amount(behavior: Behavior, prefix: str = "") -> str:
     return f", CASE WHEN abs({amount}) <= 1e15 THEN {amount} END AS amount" if behavior.has("amount") else ""
 
 
-def _compose(behavior: Behavior, attributes: Sequence[str], head: list[tuple[str, str]], select: str) -> str:
+def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
+    behavior, attributes = frame.behavior, frame.attributes
     names = [f.name for f in feature_files(behavior, attributes)]
-    relations = [*head, ("spine", text("binding/spine"))]
+    relations = [*head, ("spine", text("binding/spine", population=frame.population))]
     if attributes:
         relations.append(("customers", _customers(behavior, attributes)))
     if behavior.items:

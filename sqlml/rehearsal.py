@@ -10,16 +10,18 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import encoding, evaluation, features, queries
+from sqlml import encoding, evaluation, explanation, features, queries
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
-from sqlml.evaluation import Fitted, HeldOut, Vector
+from sqlml.evaluation import Conformal, Fitted, HeldOut, Vector
+from sqlml.explanation import Importance
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
+from sqlml.targets import Label
 from sqlml.tasks import METHODS, Task
 from sqlml.training import Stage
-from sqlml.transforms import Encoder
+from sqlml.transforms import Encoder, Target
 
 TRAINING, TEST = "sqlml_training", "sqlml_test"
 LEAST_CUSTOMERS = 50
@@ -40,7 +42,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class CutoffRow:
-    """One cut-off as it is reported: what it served for, rows, share of TRUE labels."""
+    """One cut-off as it is reported: what it served for, rows, mean label (of a truth: the share)."""
 
     purpose: str
     as_of: datetime
@@ -49,12 +51,27 @@ class CutoffRow:
 
 
 @dataclass(frozen=True)
+class Tested:
+    """What a test of the recipe found, beside the metrics in `sqlml_metrics`.
+
+    `answers` and `labels` (n,) are those of the chosen method on the test rows; numbers have a `conformal`.
+    """
+
+    cutoffs: Sequence[CutoffRow]
+    answers: Vector
+    labels: Vector
+    importance: Sequence[Importance]
+    conformal: Conformal | None
+
+
+@dataclass(frozen=True)
 class Run:
-    """One run of the recipe."""
+    """The run that is kept, with the rows that explanations start from."""
 
     fitted: Fitted
     dropped: Sequence[Dropped]
     cutoffs: Sequence[CutoffRow]
+    background: Vector
 
 
 def in_time(
@@ -64,16 +81,14 @@ def in_time(
     test_as_of: datetime,
     now: datetime,
     stage: Stage,
-) -> list[CutoffRow]:
+) -> Tested:
     """Run the recipe with knowledge up to `known.as_of`, test it on the horizon after; leaves `sqlml_metrics`."""
     _training_examples(cursor, recipe, known)
     features.build_examples(cursor, recipe.source, TEST, (test_as_of,), known.horizon, now)
-    return [*_compare(cursor, recipe, known, stage), *cutoff_rows(cursor, TEST, "test")]
+    return _compare(cursor, recipe, known, stage)
 
 
-def by_customers(
-    cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage
-) -> list[CutoffRow]:
+def by_customers(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Tested:
     """Hold out a fifth of the customers at the newest cut-off instead; leaves `sqlml_metrics`."""
     _training_examples(cursor, recipe, calendar)
     pieces = {"training": TRAINING, "test": TEST}
@@ -81,40 +96,61 @@ def by_customers(
         query = queries.text(f"examples/{statement}_customers", **pieces)
         cursor.execute(query, {"newest": calendar.cutoffs[0], "parts": TEST_FOLDS} if statement == "test" else
                        {"parts": TEST_FOLDS}).fetchall()  # fmt: skip
-    return [*_compare(cursor, recipe, replace(calendar, horizon=calendar.window), stage),
-            *cutoff_rows(cursor, TEST, "test")]  # fmt: skip
+    return _compare(cursor, recipe, replace(calendar, horizon=calendar.window), stage)
 
 
 def final(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Run:
     """The recipe with everything that may be known: the model that is kept."""
     _training_examples(cursor, recipe, calendar)
-    encoder, dropped = features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins)
+    encoder, dropped = _fit_encoder(cursor, recipe, calendar)
     data = features.read_arrays(cursor, TRAINING, encoder)
     fitted = _fit(cursor, recipe, recipe.options.method, data, encoder, calendar, stage)
-    return Run(fitted, dropped, list(cutoff_rows(cursor, TRAINING, "train")))
+    links = fitted.links(METHODS[recipe.options.method], recipe.options, data.inputs)
+    background = explanation.background(data, links)
+    return Run(fitted, dropped, list(cutoff_rows(cursor, TRAINING, "train")), background)
+
+
+def _fit_encoder(
+    cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar
+) -> tuple[Encoder, list[Dropped]]:
+    label = recipe.source.label
+    target = Target(of_nothing=label.of_nothing)
+    if not label.is_binary:
+        target = encoding.number_target(cursor, TRAINING, "label")
+    return features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins, target)
 
 
 def cutoff_rows(cursor: duckdb.DuckDBPyConnection, table: str, purpose: str) -> Iterator[CutoffRow]:
     """Rows and base rate of each cut-off in a table of examples."""
-    query = f"SELECT as_of, count(*), avg(label::INT) FROM {table} GROUP BY as_of ORDER BY as_of DESC"
+    query = f"SELECT as_of, count(*), avg(label::DOUBLE) FROM {table} GROUP BY as_of ORDER BY as_of DESC"
     yield from (CutoffRow(purpose, *row) for row in cursor.execute(query).fetchall())
 
 
 def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar) -> None:
     features.build_examples(cursor, recipe.source, TRAINING, calendar.cutoffs, calendar.window, calendar.as_of)
-    query = f"SELECT count(DISTINCT customer_id), count_if(label), count_if(NOT label) FROM {TRAINING}"
-    customers, positive, negative = cursor.execute(query).fetchall()[0]
     until = f"at the cut-off{'s' if len(calendar.cutoffs) > 1 else ''} {', '.join(f'{c:%Y-%m-%d}' for c in calendar.cutoffs)}"  # noqa: E501
+    customers = cursor.execute(f"SELECT count(DISTINCT customer_id) FROM {TRAINING}").fetchall()[0][0]
     if customers < LEAST_CUSTOMERS:
         raise DataError(f"Customers that can be learnt from {until}: {customers:,}; {LEAST_CUSTOMERS} are the least.")
+    _require_differences(cursor, recipe.source.label, until, calendar)
+    if not recipe.source.frame.behavior.has("customers.valid_from"):
+        _refuse_leaks(cursor, recipe.source.frame.attributes)
+
+
+def _require_differences(cursor: duckdb.DuckDBPyConnection, label: Label, until: str, calendar: Calendar) -> None:
+    if not label.is_binary:
+        if cursor.execute(f"SELECT count(DISTINCT label) FROM {TRAINING}").fetchall()[0][0] < LEAST_OF_EACH:
+            raise DataError(f"The target has fewer than {LEAST_OF_EACH} different values {until}.")
+        return
+    counts = cursor.execute(f"SELECT count_if(label), count_if(NOT label) FROM {TRAINING}").fetchall()[0]
+    positive, negative = counts
     if min(positive, negative) < LEAST_OF_EACH:
+        is_longer = (positive > negative) == label.of_nothing
         raise DataError(
             f"Of {positive + negative:,} examples {until} the label is TRUE in {positive:,} and FALSE in {negative:,}: "
-            f"nothing to tell apart. Choose a {'longer' if positive > negative else 'shorter'} horizon than "
-            f"{days(calendar.horizon)}, or another active_event."
+            f"nothing to tell apart. Choose a {'longer' if is_longer else 'shorter'} horizon than "
+            f"{days(calendar.horizon)}, or another target."
         )
-    if not recipe.source.behavior.has("customers.valid_from"):
-        _refuse_leaks(cursor, recipe.source.attributes)
 
 
 def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) -> None:
@@ -128,7 +164,7 @@ def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) 
     types = {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE {TRAINING}").fetchall()}
     for attribute in attributes:
         column = f"customer.{attribute}"
-        newest = f"(FROM {TRAINING} WHERE as_of = (SELECT max(as_of) FROM {TRAINING}))"
+        newest = queries.text("examples/newest", table=TRAINING)
         is_number = not encoding.is_category(types[column])
         auc = evaluation.auc_alone(cursor, newest, queries.identifier(column), is_number=is_number)
         if auc is not None and auc >= LEAK_AUC:
@@ -138,14 +174,33 @@ def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) 
             )
 
 
-def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> list[CutoffRow]:
+def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Tested:
     """Fit the chosen method and those beside it on the training table, score the test table, store the metrics."""
-    encoder, _ = features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins)
+    chosen, options = recipe.options.method, recipe.options
+    encoder, _ = _fit_encoder(cursor, recipe, calendar)
     data, test = (features.read_arrays(cursor, table, encoder) for table in (TRAINING, TEST))
-    names = dict.fromkeys((recipe.options.method, *recipe.task.beside))
-    scores = [(name, _scores(cursor, recipe, name, data, test, encoder, calendar, stage)) for name in names]
-    evaluation.compare(cursor, HeldOut(_keys(cursor), scores), recipe.options.seed, encoder.target)
-    return list(cutoff_rows(cursor, TRAINING, "rehearse"))
+    mine = _fit(cursor, recipe, chosen, data, encoder, calendar, stage)
+    scores = {chosen: mine.scores(METHODS[chosen], options, test.inputs)}
+    for name in recipe.task.beside:
+        if name not in scores:
+            scores[name] = _scores(cursor, recipe, name, data, test, encoder, calendar, stage)
+    evaluation.compare(cursor, HeldOut(_keys(cursor), list(scores.items())), options.seed, encoder.target)
+    return Tested(
+        [*cutoff_rows(cursor, TRAINING, "rehearse"), *cutoff_rows(cursor, TEST, "test")],
+        scores[chosen],
+        test.labels,
+        explanation.importance(METHODS[chosen], mine, options, test),
+        _conformal(cursor, recipe, scores[chosen], test.labels, encoder.target),
+    )
+
+
+def _conformal(
+    cursor: duckdb.DuckDBPyConnection, recipe: Recipe, answers: Vector, labels: Vector, target: Target
+) -> Conformal | None:
+    if recipe.source.label.is_binary:
+        return None
+    evaluation.add_coverage(cursor, answers, labels, target, recipe.options.method, recipe.options.seed)
+    return evaluation.conformal(answers, labels, target)
 
 
 def _scores(
@@ -181,8 +236,15 @@ def _fit(
     fitted = evaluation.cross_fit(METHODS[method], data, encoder, recipe.options, stage)
     if not calendar.is_short:
         return fitted
-    half = features.label_rate(cursor, recipe.source, calendar.cutoffs, calendar.window / 2, calendar.as_of)
-    power = evaluation.weibull_power(fitted.validated.answers(encoder.target), half, calendar.horizon / calendar.window)
+    label, answers = recipe.source.label, fitted.validated.answers(encoder.target)
+    half = features.mean_label(cursor, recipe.source, calendar.cutoffs, calendar.window / 2, calendar.as_of)
+    ratio = calendar.horizon / calendar.window
+    if not label.is_binary:
+        power = evaluation.growth(float(data.labels.mean()), half, ratio)
+    elif label.of_nothing:
+        power = evaluation.weibull_power(answers, half, ratio)
+    else:
+        power = evaluation.weibull_power(1 - answers, 1 - half, ratio)
     return replace(fitted, calibration=replace(fitted.calibration, power=power))
 
 

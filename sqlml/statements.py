@@ -346,6 +346,8 @@ class _Parser:
         if not options or self._ahead("OPTIONS"):
             self._expect("OPTIONS", CREATE_FORM)
             options |= self._options(CREATE_FORM, given=options)
+        if "predict" in options and self._ahead("AS"):
+            raise self._error("PREDICT learns from the behaviour tables and takes no query", CREATE_FORM)
         return CreateModel(name, options, is_replace, self._query("AS", CREATE_FORM), if_not_exists)
 
     def _target(self) -> dict[str, str]:

@@ -26,8 +26,6 @@ from sqlml.transforms import Calibration, Encoder, Target
 ROWS, EXAMPLES, ARROW = "sqlml_rows", "sqlml_examples", "sqlml_arrow_rows"
 TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
-SKEWED = 2.0
-"""A label without negative values is an amount from this skewness on."""
 LEAK_AUC = 0.99
 
 
@@ -96,7 +94,7 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
         return _classes(cursor, label, options)
     if not is_number:
         raise OptionError(f"task = 'regression' needs a number; the label '{options.label}' is {kind}.")
-    return _number(cursor, label)
+    return encoding.number_target(cursor, ROWS, label)
 
 
 def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOptions) -> Target:
@@ -117,15 +115,6 @@ def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOption
                 options.positive, levels, "classes"))  # fmt: skip
         levels.sort(key=lambda level: level == options.positive)
     return Target("classes" if len(levels) > TWO else "binary", tuple(levels))
-
-
-def _number(cursor: duckdb.DuckDBPyConnection, label: str) -> Target:
-    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v) FROM (SELECT {label}::DOUBLE AS v FROM {ROWS})
-                WHERE isfinite(v)"""
-    least, mean, deviation, skewness = cursor.execute(query).fetchall()[0]
-    if least >= 0 and (skewness or 0) >= SKEWED:
-        return Target("amount", scale=mean)
-    return Target("value", center=mean, scale=deviation)
 
 
 def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions) -> str:

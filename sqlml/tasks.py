@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,8 +30,6 @@ class Task:
         macros: The file of `sql/functions` that makes them.
         methods: Names in `METHODS` that can learn it, the best first.
         beside: What is trained beside the chosen method and shown with it.
-        label: A file of `sql/labels`; a query model has its label in the query.
-        label_options: Options that the label file takes as parameters.
     """
 
     name: str
@@ -38,8 +37,6 @@ class Task:
     macros: str
     methods: tuple[str, ...]
     beside: tuple[str, ...]
-    label: str = ""
-    label_options: tuple[str, ...] = ()
 
     def named(self, model: str) -> list[tuple[str, str, bool]]:
         """(kind, name, whether a table function) of every public function of `model`."""
@@ -49,20 +46,33 @@ class Task:
 EXPLAIN = Function("{model}_explain", "explain")
 METHODS: Mapping[str, Method] = {"net": net, "logistic": linear, "linear": linear}
 
-BEHAVIOR_TASKS: Mapping[str, Task] = {
-    task.name: task
-    for task in (
-        Task(
-            name="churn",
-            functions=(Function("{model}_score", "score"), Function("{model}_at", "score", is_table=True)),
-            macros="score",
-            methods=("net", "logistic"),
-            beside=("logistic", "recency", "base rate"),
-            label="churn",
-            label_options=("active_event",),
-        ),
-    )
+CHURN = Task(
+    name="churn",
+    functions=(Function("{model}_score", "score"), Function("{model}_at", "score", is_table=True), EXPLAIN),
+    macros="by_customer",
+    methods=("net", "logistic"),
+    beside=("logistic", "recency", "base rate"),
+)
+BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN}
+"""The targets that have a name."""
+_AMOUNT = Task(
+    name="regression",
+    functions=(
+        Function("{model}", "value"),
+        Function("{model}_at", "value", is_table=True),
+        Function("{model}_interval", "value"),
+        EXPLAIN,
+    ),
+    macros="by_customer",
+    methods=("net", "linear"),
+    beside=("linear", "base rate"),
+)
+TARGET_TASKS: Mapping[str, Task] = {
+    "binary": dataclasses.replace(CHURN, name="classification"),
+    "value": _AMOUNT,
+    "amount": _AMOUNT,
 }
+"""By the kind of target of a behaviour model that has none."""
 _NUMBER = Task(
     name="regression",
     functions=(Function("{model}", "value"), Function("{model}_interval", "value"), EXPLAIN),
@@ -89,7 +99,7 @@ QUERY_TASKS: Mapping[str, Task] = {
     "amount": _NUMBER,
 }
 """By the kind of target, which the label decides."""
-TASKS: tuple[Task, ...] = (*BEHAVIOR_TASKS.values(), *QUERY_TASKS.values())
+TASKS: tuple[Task, ...] = (*BEHAVIOR_TASKS.values(), *TARGET_TASKS.values(), *QUERY_TASKS.values())
 
 
 def require_method(task: Task, method: str) -> None:

@@ -31,12 +31,14 @@ class Target:
         levels: The classes in the order of their codes, as text; of a binary label the last is the positive one.
         center: Mean of a `value`.
         scale: Standard deviation of a `value`, mean of an `amount`.
+        of_nothing: Of a binary label: what it is of a customer without any event in the horizon.
     """
 
     kind: str = "binary"
     levels: tuple[str, ...] = ()
     center: float = 0.0
     scale: float = 1.0
+    of_nothing: bool = True
 
     @property
     def size(self) -> int:
@@ -154,7 +156,8 @@ class Calibration:
     """Outputs → answers: a `slope` a part of the method, an `offset` an output, a power where a window was too short.
 
     For a binary label it is Platt scaling (Platt 1999). The probability of no event in the horizon is that of none in
-    the window to the power of `power`: the cumulative hazard grows as time to the power of a Weibull shape.
+    the window to the power of `power`: the cumulative hazard grows as time to the power of a Weibull shape. A number
+    is multiplied by it: the mean grows as time to the power of a shape.
     """
 
     slope: tuple[float, ...] = (1.0,)

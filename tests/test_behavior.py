@@ -141,7 +141,7 @@ def test_an_absurd_amount_spoils_nothing(con):
         SELECT i % 9 AS customer_id, TIMESTAMP '2025-01-01' + to_hours(i::INT) AS event_time,
                CASE i WHEN 7 THEN 1e308 WHEN 8 THEN 'nan'::DOUBLE WHEN 9 THEN '-inf'::DOUBLE ELSE 1 END AS amount
         FROM range(90) t(i)""").fetchall()
-    sql = queries.features_of(behavior.read(con.native), (), "SELECT 7 AS customer_id, TIMESTAMP '2026-01-01' AS as_of",
+    sql = queries.features_of(queries.Frame(behavior.read(con.native)), "SELECT 7 AS customer_id, TIMESTAMP '2026-01-01' AS as_of",
                               "SELECT amount_total, amount_max")  # fmt: skip
     assert con.execute(sql).fetchall() == [(9.0, 1.0)]
     findings = behavior.check(con.native, behavior.read(con.native), ("warning",))

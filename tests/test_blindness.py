@@ -58,7 +58,7 @@ def one_file(db, name, relations):
     """The rows of one feature file at AS_OF, as DuckDB prints them."""
     attributes = ("plan", "joined") if name == "attributes" else ()
     select = f"SELECT customer_id, as_of, {name}_features.*"
-    sql = queries.features_of(relations, attributes, f"SELECT i::INTEGER AS customer_id, TIMESTAMP '{AS_OF}' AS as_of "
+    sql = queries.features_of(queries.Frame(relations, attributes), f"SELECT i::INTEGER AS customer_id, TIMESTAMP '{AS_OF}' AS as_of "
                               "FROM range(6) t(i)", select)  # fmt: skip
     rows = db.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({sql}) ORDER BY ALL").fetchall()
     return [tuple("".join(sorted(v)) if isinstance(v, str) and v.startswith("{") else v for v in row) for row in rows]
@@ -118,13 +118,15 @@ def test_a_label_file_reads_only_the_future(db, file):
     text = file.text
     for option in ("active_event",):
         text = text.replace(f"${option}", "NULL")
-    assert relations_read(db, text) == {"future"}
+    assert relations_read(db, text.replace("{expression}", "sum(amount)")) == {"future"}
 
 
 def test_feature_columns_have_one_name_each_and_end_in_float(db):
     fill(db, [(1, AS_OF, "view", 1, 1.0)])
     relations = behavior.read(db)
-    sql = queries.features_of(relations, (), f"SELECT 1 AS customer_id, TIMESTAMP '{AS_OF}' AS as_of", "SELECT *")
+    sql = queries.features_of(
+        queries.Frame(relations), f"SELECT 1 AS customer_id, TIMESTAMP '{AS_OF}' AS as_of", "SELECT *"
+    )
     described = db.execute(f"DESCRIBE {sql}").fetchall()
     names = [name for name, *_ in described]
     assert len(names) == len(set(names)) > 50
@@ -137,7 +139,9 @@ def test_columns_that_cannot_exist_leave_no_trace(db):
         "CREATE OR REPLACE TABLE behavior.events AS SELECT 1 AS customer_id, DATE '2025-01-01' AS event_time"
     ).fetchall()
     relations = behavior.read(db)
-    sql = queries.features_of(relations, (), f"SELECT 1 AS customer_id, TIMESTAMP '{AS_OF}' AS as_of", "SELECT *")
+    sql = queries.features_of(
+        queries.Frame(relations), f"SELECT 1 AS customer_id, TIMESTAMP '{AS_OF}' AS as_of", "SELECT *"
+    )
     names = [name for name, *_ in db.execute(f"DESCRIBE {sql}").fetchall()]
     assert not [n for n in names if "amount" in n or "item" in n or "type" in n or "categor" in n]
     assert "recency_days" in names
@@ -191,7 +195,9 @@ def test_of_several_attribute_rows_the_one_valid_at_as_of_counts():
         used, left_out = behavior.choose_attributes(relations, ())
         assert (set(used), left_out) == ({"plan", "born"}, ())
         asked = "SELECT 1 AS customer_id, unnest([TIMESTAMP '2025-01-31', TIMESTAMP '2025-02-02']) AS as_of"
-        sql = queries.features_of(relations, used, asked, 'SELECT as_of, "customer.plan", "customer.born"')
+        sql = queries.features_of(
+            queries.Frame(relations, used), asked, 'SELECT as_of, "customer.plan", "customer.born"'
+        )
         assert con.execute(f"SELECT * EXCLUDE (as_of) FROM ({sql}) ORDER BY as_of").fetchall() == [
             ("old", None),
             ("new", 33.0),

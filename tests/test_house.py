@@ -42,9 +42,7 @@ def test_every_sql_file_begins_with_its_name_and_purpose(path):
 def test_tasks_name_what_exists():
     for task in TASKS:
         assert queries.read(f"functions/{task.macros}")
-        assert not task.label or queries.read(f"labels/{task.label}")
         assert set(task.methods) <= set(METHODS)
-        assert set(task.label_options) <= set(options.fields(BehaviorOptions))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -24,11 +24,12 @@ from threadpoolctl import threadpool_limits
 import sqlml
 from benchmarks import bootstrap, data, report
 from benchmarks.report import Row
-from sqlml import behavior, cutoffs, demo, features, queries
+from sqlml import behavior, cutoffs, demo, features, queries, targets
 from sqlml.cutoffs import Calendar
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
-from sqlml.transforms import Encoder
+from sqlml.queries import Frame
+from sqlml.transforms import Encoder, Target
 
 Scores = NDArray[np.float64]
 PEERS = ("recency", "logistic", "lightgbm")
@@ -101,7 +102,7 @@ def _examples(
     """The test, and (scores, seconds) of every method on it."""
     native, horizon = con.native, timedelta(days=case.horizon)
     plan = cutoffs.plan(behavior.facts(native).first_event, as_of, horizon, horizon, BehaviorOptions().max_cutoffs)
-    source = Source(behavior.read(native), (), "churn", {"active_event": None}, None, horizon, 3)
+    source = Source(Frame(behavior.read(native)), targets.churn(None), None, horizon, 3)
     features.build_examples(native, source, TEST, (as_of,), horizon, as_of + horizon)
     test = _test(native, case, as_of)
     found: dict[str, tuple[Scores, float | None]] = {OURS: _ours(con, case, as_of, test)}
@@ -140,7 +141,7 @@ def _ours(con: sqlml.Connection, case: Case, as_of: datetime, test: Test) -> tup
 
 
 def _peers(con: duckdb.DuckDBPyConnection, plan: Calendar) -> Iterator[tuple[str, tuple[Scores, float]]]:
-    encoder, _ = features.fit_encoder(con, TRAINING, plan.lookback, BehaviorOptions().bins)
+    encoder, _ = features.fit_encoder(con, TRAINING, plan.lookback, BehaviorOptions().bins, Target())
     names = sorted(encoder.names, key=lambda name: name != RECENCY)
     if any(column.is_category for column in encoder.columns):
         raise AssertionError("The peers take numbers alone.")

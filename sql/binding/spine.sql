@@ -1,3 +1,5 @@
--- sql/binding/spine.sql: the customers asked for that have at least one event by as_of; others score NULL
-SELECT DISTINCT customer_id, as_of
-FROM history
+-- sql/binding/spine.sql: the customers asked for that have at least one event by as_of and belong to the population; others score NULL
+SELECT customer_id, as_of
+FROM history GROUP BY customer_id, as_of
+HAVING ({population}
+)

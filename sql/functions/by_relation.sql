@@ -1,0 +1,11 @@
+-- sql/functions/by_relation.sql: the answers beside the rows of a relation of customers and moments
+CREATE OR REPLACE MACRO main.{function_at}(__sqlml_relation) AS TABLE
+SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x) AS {main}
+FROM (
+    SELECT l.*
+    FROM ml.latest newest, LATERAL (
+        SELECT r.*, coalesce(ml.utc(as_of), newest.as_of) AS __sqlml_as_of
+        FROM query_table(__sqlml_relation) r) l
+) asking
+LEFT JOIN ml.{features_of}(__sqlml_relation) f
+  ON asking.customer_id = f.__sqlml_key AND asking.__sqlml_as_of = f.__sqlml_as_of;

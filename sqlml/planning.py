@@ -1,0 +1,137 @@
+"""Options of a behaviour model → what is learnt from which moments, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+
+from sqlml import behavior, cutoffs, targets
+from sqlml.behavior import Facts
+from sqlml.cutoffs import Calendar
+from sqlml.errors import DataError, OptionError, did_you_mean
+from sqlml.features import Source
+from sqlml.options import BehaviorOptions
+from sqlml.queries import Behavior, Frame
+from sqlml.rehearsal import Recipe
+from sqlml.targets import Label
+from sqlml.tasks import BEHAVIOR_TASKS, TARGET_TASKS, Task, require_method
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe and its calendar.
+
+    Attributes:
+        recipe: What is learnt, and how.
+        calendar: The cut-offs of the model that is kept.
+        rehearsal: Those of the same recipe one horizon earlier, or None where the data are too short.
+        known: What the behaviour tables hold.
+        every: The distance between cut-offs.
+        left_out: Attributes that may not be used.
+    """
+
+    recipe: Recipe
+    calendar: Calendar
+    rehearsal: Calendar | None
+    known: Facts
+    every: timedelta
+    left_out: Sequence[str]
+
+    def at(self, as_of: datetime) -> Calendar:
+        """The cut-offs of the same recipe with knowledge up to another moment."""
+        most = self.recipe.options.max_cutoffs
+        return cutoffs.plan(self.known.first_event, as_of, self.calendar.horizon, self.every, most)
+
+
+def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
+    """Check the options against the tables.
+
+    Raises:
+        SqlmlError: They ask for what does not exist or cannot be learnt.
+    """
+    relations = behavior.read(cursor)
+    behavior.require_sound(cursor, relations)
+    known = behavior.facts(cursor)
+    attributes, left_out = behavior.choose_attributes(relations, chosen.attributes)
+    if chosen.active_event is not None:
+        _require_event_type(cursor, relations, chosen.active_event)
+    label = targets.of(cursor, relations, chosen)
+    as_of, horizon = _times(cursor, chosen, known)
+    every = interval(cursor, "every", chosen.every, as_of) or horizon
+    calendar = cutoffs.plan(known.first_event, as_of, horizon, every, chosen.max_cutoffs)
+    within = interval(cursor, "active_within", chosen.active_within, as_of)
+    frame = Frame(relations, attributes, chosen.population or "true")
+    source = Source(frame, label, within, horizon, chosen.folds)
+    earlier = cutoffs.rehearsal(known.first_event, calendar, every, chosen.max_cutoffs)
+    return Plan(Recipe(task_of(chosen, label), source, chosen), calendar, earlier, known, every, left_out)
+
+
+def task_of(chosen: BehaviorOptions, label: Label) -> Task:
+    """The row of the table of tasks.
+
+    Raises:
+        OptionError: There is no such task, or it has no such method.
+    """
+    if chosen.predict is not None:
+        if chosen.task is not None or chosen.active_event is not None:
+            raise OptionError("PREDICT says what to predict: leave out the options task and active_event.")
+        task = TARGET_TASKS["binary" if label.is_binary else "value"]
+    else:
+        task = _named_task(chosen.task or "churn")
+    require_method(task, chosen.method)
+    return task
+
+
+def _named_task(name: str) -> Task:
+    if name not in BEHAVIOR_TASKS:
+        hint = " A query model needs AS and its query." if name in ("classification", "regression") else ""
+        raise OptionError(f"There is no task '{name}'." + did_you_mean(name, BEHAVIOR_TASKS, "tasks") + hint)
+    return BEHAVIOR_TASKS[name]
+
+
+def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Facts) -> tuple[datetime, timedelta]:
+    as_of = known.newest_event
+    if chosen.as_of is not None:
+        as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
+    if as_of > known.now:
+        raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
+    if known.first_event == known.newest_event:
+        raise DataError(f"All events lie at one moment ({known.first_event}): nothing can be learnt from them.")
+    if as_of <= known.first_event:
+        raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
+    horizon = interval(cursor, "horizon", chosen.horizon, as_of)
+    if horizon is None:
+        raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
+    return as_of, horizon
+
+
+def interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, as_of: datetime) -> timedelta | None:
+    """An interval as the exact time before as_of that it covers: a month has the days it had."""
+    if text is None:
+        return None
+    length: timedelta = _value(cursor, option, "SELECT $2::TIMESTAMP - ($2::TIMESTAMP - $1::INTERVAL)", text, as_of)
+    if length <= timedelta(0):
+        raise OptionError(f"Option {option} = {text} must be longer than nothing.")
+    return length
+
+
+def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    try:
+        return cursor.execute(query, list(parameters)).fetchall()[0][0]
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {reason}") from error
+
+
+def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:
+    if not relations.has("event_type"):
+        raise DataError("Option active_event needs a column event_type in behavior.events.")
+    query = "SELECT DISTINCT event_type::VARCHAR FROM behavior.events WHERE event_type IS NOT NULL ORDER BY 1"
+    types = [name for (name,) in cursor.execute(query).fetchall()]
+    if event_type not in types:
+        raise OptionError(
+            f"Option active_event = '{event_type}': no event has this type. Types: {', '.join(types[:100])}."
+        )
