@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Annotated, Any
 
 import duckdb
@@ -288,6 +289,35 @@ def score(
         _tell(f"Scored {rows:,} customers with {model} version {version.version} into {to}.")
 
 
+@app.command("report")
+def report_command(
+    db: Database,
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    version: Annotated[int | None, typer.Option(help="Its version. Default: the promoted one.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file to write. Default: the model's name and .html.")
+    ] = None,
+) -> None:
+    """Write what is known of a model to one HTML page, for a phone, a desktop or paper.
+
+    It has the metrics with their 90 % intervals beside those of simpler methods, the warnings, charts of the rows
+    held out (two classes: ROC, precision and recall, calibration, gain, lift; a number: predicted and actual,
+    residuals), which columns matter, the training, and the record. It needs no network and loads no model.
+
+      sqlml report churn -o churn.html
+    """
+    report = _report()
+    path = output or Path(report.file_name(model))
+    if not path.parent.is_dir():
+        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+    if path.exists() and db.exists() and path.samefile(db):
+        raise DataError(f"{path} is the database itself: name another file, e.g. -o {report.file_name(model)}")
+    with _open(db, read_only=True) as con:
+        found = con.catalog().version(model, version)
+        path.write_text(report.page(con.native, found), encoding="utf-8")
+    _tell(f"Wrote the report of {model} version {found.version} to {path}.")
+
+
 @app.command()
 def models(db: Database) -> None:
     """List the models with their promoted versions."""
@@ -306,6 +336,14 @@ def drop(
         is_there = name in con.catalog().models()
         con.execute(f"DROP MODEL {'IF EXISTS ' if if_exists else ''}{identifier(name)}").fetchall()
         _tell(f"Dropped {name}." if is_there else f"There was no model {name}.")
+
+
+def _report() -> ModuleType:
+    """What only this command needs, and takes a while to load."""
+    try:
+        return import_module("sqlml.report")
+    except ModuleNotFoundError as error:
+        raise SqlmlError(f"A report needs {error.name}: pip install 'sqlml[report]'") from error
 
 
 def _format_of(output: Path | None) -> Format:
