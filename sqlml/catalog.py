@@ -24,7 +24,7 @@ from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 OF_VERSION = (
@@ -39,10 +39,16 @@ OF_VERSION = (
     "predictions",
     "training_log",
     "trials",
+    "gates",
+    "backtests",
 )
 OF_MODEL = ("promotions", "models", "versions")
+LOCAL = {"version_id", "model", "version", "key", "place"}
+"""Columns that a version does not take along to another database."""
 TABLES = {*OF_VERSION, *OF_MODEL}
 Parameters = Sequence[object] | Mapping[str, object] | None
+Dump = Mapping[str, Mapping[str, Any]]
+"""Table → its `columns` and `rows` of texts, as they travel."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,19 @@ class Version:
     encoder: Encoder
     function_kinds: tuple[str, ...]
     database: str
+    query: str | None = None
+    trained_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a gate compared: one metric, less is better, of the old and the new recipe on rows neither had seen."""
+
+    old_version_id: str
+    metric: str
+    old_value: float
+    new_value: float
+    is_passed: bool
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,8 @@ class NewVersion:
     label_window: timedelta | None = None
     lookback: timedelta | None = None
     query: str | None = None
+    rows_per_second: float | None = None
+    gate: Gate | None = None
     version_id: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @cached_property
@@ -99,7 +120,7 @@ class NewVersion:
         kinds = tuple(dict.fromkeys(kind for kind, _, _ in self.functions))
         return Version(
             self.version_id, self.model, number, self.task, self.options.method, self.options, self.encoder, kinds,
-            database,
+            database, self.query, self.trained_until,
         )  # fmt: skip
 
 
@@ -147,6 +168,24 @@ class Catalog:
             )
         return int(found)
 
+    def upgrade(self) -> None:
+        """Bring a file of an earlier release to the present schema."""
+        if 0 < self.schema_version < SCHEMA_VERSION:
+            with self.transaction():
+                pass
+
+    def require_present_schema(self) -> None:
+        """Check that every table of this release is there.
+
+        Raises:
+            CatalogError: The file is of an earlier release and opened read-only.
+        """
+        if 0 < self.schema_version < SCHEMA_VERSION:
+            raise CatalogError(
+                f"The models in this file were stored with catalogue version {self.schema_version}: "
+                "open it once for writing, and it is brought up to date."
+            )
+
     def models(self) -> list[str]:
         """Names of all models."""
         if not self.schema_version:
@@ -189,7 +228,7 @@ class Catalog:
                 f"Model '{model}' has no earlier promotion than that of version {current.version}. "
                 f"ALTER MODEL {model} PROMOTE VERSION n chooses any version."
             )
-        return next(v for v in self.versions(promoted=False) if v.version_id == rows[0][0])
+        return self.version_with(rows[0][0])
 
     def require(self, model: str) -> None:
         """Check that a model exists.
@@ -223,6 +262,15 @@ class Catalog:
                     WHERE version_id = ? AND NOT is_table ORDER BY f.rowid LIMIT 1"""
         return str(self._rows(query, [version_id])[0][0])
 
+    def metrics(self) -> list[tuple[Any, ...]]:
+        """What `evaluation.compare` left: (method, population, metric, value, low, high)."""
+        return self._rows("FROM temp.sqlml_metrics")
+
+    def add_backtest(self, version_id: str, rows: Iterable[Sequence[object]]) -> None:
+        """Store what a back-test found: rows (as_of, method, population, metric, value, low, high)."""
+        now = datetime.now(UTC).replace(tzinfo=None)
+        self._many("backtests", version_id, [(now, *row) for row in rows])
+
     def weights(self, version_id: str) -> dict[str, NDArray[np.float32]]:
         """The stored arrays of a version.
 
@@ -235,8 +283,64 @@ class Catalog:
         except (IndexError, SafetensorError) as error:
             raise CatalogError(f"The weights of version {version_id} are missing or damaged: {error}") from error
 
+    def blob(self, version_id: str) -> bytes:
+        """The stored arrays of a version as safetensors."""
+        rows = self._rows(f"SELECT safetensors FROM {self._table('weights')} WHERE version_id = ?", [version_id])
+        return bytes(rows[0][0])
+
+    def dump(self, version_id: str) -> Dump:
+        """All that is stored of a version but its weights, as texts; without the keys of held-out rows."""
+        tables = [table for table in (*OF_VERSION, "versions") if table not in ("weights", "gates", "backtests")]
+        return {table: self._dump(table, version_id) for table in tables}
+
+    def _dump(self, table: str, version_id: str) -> dict[str, Any]:
+        columns = [name for name in self._columns(table) if name not in LOCAL]
+        listed = ", ".join(f"{identifier(name)}::VARCHAR" for name in columns)
+        query = f"SELECT {listed} FROM {self._table(table)} WHERE version_id = ? ORDER BY rowid"
+        return {"columns": columns, "rows": [list(row) for row in self._rows(query, [version_id])]}
+
+    def _columns(self, table: str) -> list[str]:
+        query = """SELECT column_name FROM duckdb_columns() WHERE schema_name = 'ml' AND table_name = ?
+                   AND database_name = ? ORDER BY column_index"""
+        return [name for (name,) in self._rows(query, [table, self._database])]
+
+    def restore(self, version_id: str, model: str, dump: Dump, weights: bytes) -> Version:
+        """Store what `dump` gave as a new version of a model, not promoted yet.
+
+        Raises:
+            ModelError: It lacks a table, or has one or a column that the catalogue does not.
+        """
+        expected = {*OF_VERSION, "versions"} - {"weights", "gates", "backtests"}
+        if dump.keys() != expected:
+            raise ModelError(f"The tables of the model are not {', '.join(sorted(expected))}.")
+        number = self.next_number(model)
+        for table, content in dump.items():
+            given = {"version_id": version_id}
+            given |= {"model": model, "version": str(number)} if table == "versions" else {}
+            self._restore(table, content, given)
+        self._run("INSERT INTO ml.weights VALUES (?, ?)", [version_id, weights])
+        return self.version_with(version_id)
+
+    def _restore(self, table: str, content: Mapping[str, Any], given: Mapping[str, str]) -> None:
+        columns = list(content["columns"])
+        if strange := set(columns) - (set(self._columns(table)) - LOCAL):
+            raise ModelError(f"The catalogue has no column {table}.{sorted(strange)[0]}.")
+        place = [{"place": str(i)} if table == "macros" else {} for i in range(len(content["rows"]))]
+        for extra, row in zip(place, content["rows"], strict=True):
+            values = {**dict(zip(columns, row, strict=True)), **given, **extra}
+            names = ", ".join(map(identifier, values))
+            self._run(
+                f"INSERT INTO ml.{table} ({names}) VALUES ({', '.join('?' * len(values))})", list(values.values())
+            )
+
+    def version_with(self, version_id: str) -> Version:
+        """The version of an id."""
+        return next(v for v in self.versions(promoted=False) if v.version_id == version_id)
+
     def insert(self, new: NewVersion, macros: Iterable[str]) -> Version:
-        """Store a version and promote it. Metrics and held-out predictions are taken from temporary tables.
+        """Store a version and promote it, unless its gate is closed.
+
+        Metrics and held-out predictions are taken from temporary tables.
 
         Args:
             new: What the training made.
@@ -245,11 +349,11 @@ class Catalog:
         version = new.as_version(self.next_number(new.model), self._database)
         now = datetime.now(UTC).replace(tzinfo=None)
         self._run(
-            f"INSERT INTO ml.versions VALUES ({', '.join('?' * 20)})",
+            f"INSERT INTO ml.versions VALUES ({', '.join('?' * 21)})",
             [new.version_id, new.model, version.version, new.task, new.options.method, now, new.trained_until,
              new.horizon, new.label_window, new.lookback, new.tested, new.options.to_json(), new.key_type, new.query,
              new.encoder.to_json(), new.input_sql, json.dumps(dict(new.packages)),
-             json.dumps(dict(new.fingerprint), default=str), new.options.seed, new.seconds],
+             json.dumps(dict(new.fingerprint), default=str), new.options.seed, new.seconds, new.rows_per_second],
         )  # fmt: skip
         self._run("INSERT INTO ml.weights VALUES (?, ?)", [new.version_id, new.blob])
         self._many("cutoffs", new.version_id, new.cutoffs)
@@ -264,8 +368,21 @@ class Catalog:
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
         score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"
         self._run(queries.text("catalog/predictions", score=score), [new.version_id, new.tested, new.options.method])
-        self.promote(version, "created")
+        if new.gate:
+            self._many("gates", new.version_id, [tuple(vars(new.gate).values())])
+        if new.gate is None or new.gate.is_passed:
+            self.promote(version, "created")
+        else:
+            self._make_functions_beside(version)
         return version
+
+    def _make_functions_beside(self, version: Version) -> None:
+        """Make what a version rests on, and leave the public functions to the promoted one."""
+        promoted = self.version(version.model)
+        self._drop_functions(version.model)
+        self._make_functions(version.version_id, version.model)
+        self._drop_public(version.model, self._public(version.version_id))
+        self._make_functions(promoted.version_id, version.model)
 
     def promote(self, version: Version, reason: str) -> None:
         """Let the model's functions be those of this version."""
@@ -286,15 +403,19 @@ class Catalog:
         suffixes = self._rows("SELECT DISTINCT suffix FROM ml.functions WHERE version_id = ?", [version_id])
         query = "SELECT statement FROM ml.macros WHERE version_id = ? ORDER BY place"
         for (text,) in self._rows(query, [version_id]):
-            statement = str(text)
-            for suffix in (PREDICT, *(suffix for (suffix,) in suffixes)):
-                statement = statement.replace(placeholder(version_id, suffix), identifier(model + suffix))
-            self._run(statement)
+            self._run(with_names(str(text), version_id, model, [PREDICT, *(suffix for (suffix,) in suffixes)]))
 
     def _drop_functions(self, model: str) -> None:
-        for name, is_table in self._functions(model):
-            self._drop_macro("main", name, is_table=is_table)
+        self._drop_public(model, {(name.removeprefix(model), is_table) for name, is_table in self._functions(model)})
+
+    def _drop_public(self, model: str, suffixes: Iterable[tuple[str, bool]]) -> None:
+        for suffix, is_table in suffixes:
+            self._drop_macro("main", model + suffix, is_table=is_table)
         self._drop_macro("ml", model + PREDICT, is_table=False)
+
+    def _public(self, version_id: str) -> set[tuple[str, bool]]:
+        query = "SELECT suffix, is_table FROM ml.functions WHERE version_id = ?"
+        return {(str(suffix), bool(is_table)) for suffix, is_table in self._rows(query, [version_id])}
 
     def delete(self, model: str) -> list[str]:
         """Remove a model with all its versions and functions. Returns the ids of the versions."""
@@ -305,6 +426,14 @@ class Catalog:
         for table in OF_MODEL:
             self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
         return versions
+
+    def prune(self, promoted: Version, kept: int | None) -> list[str]:
+        """Remove all but the newest versions of a model and the promoted one. Returns the ids of those removed."""
+        mine = [v for v in self.versions(promoted=False) if v.model == promoted.model]
+        surplus = [v.version_id for v in mine[: -kept or None] if v != promoted] if kept else []
+        for version_id in surplus:
+            self.delete_version(version_id)
+        return surplus
 
     def delete_version(self, version_id: str) -> None:
         """Remove one version, but not its record in the promotions."""
@@ -331,10 +460,10 @@ class Catalog:
         self.__dict__.pop("schema_version", None)
 
     def _version(self, *row: object) -> Version:
-        version_id, model, number, task, method, options, encoder, kinds = row
+        version_id, model, number, task, method, options, encoder, kinds, query, until = row
         return Version(
             str(version_id), str(model), int(str(number)), str(task), str(method), read_options(str(options)),
-            Encoder.from_json(str(encoder)), tuple(kinds), self._database,  # type: ignore[arg-type]
+            Encoder.from_json(str(encoder)), tuple(kinds), self._database, query, until,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _table(self, name: str) -> str:
@@ -366,6 +495,13 @@ def internal_macros(version_id: str) -> dict[str, str]:
         "explanation_once": "explanation_{}_once",
     }
     return {what: name.format(version_id) for what, name in names.items()}
+
+
+def with_names(statement: str, version_id: str, model: str, suffixes: Iterable[str]) -> str:
+    """A stored statement with the names of the model's functions put in."""
+    for suffix in suffixes:
+        statement = statement.replace(placeholder(version_id, suffix), identifier(model + suffix))
+    return statement
 
 
 def placeholder(version_id: str, suffix: str) -> str:

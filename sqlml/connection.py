@@ -6,7 +6,7 @@ import secrets
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,18 +18,24 @@ import duckdb
 
 from sqlml import lifecycle, queries
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import CatalogError, ModelError, OptionError
+from sqlml.errors import CatalogError, ModelError, OptionError, StatementError
 from sqlml.lifecycle import Workplace
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier
 from sqlml.registry import Registry
 from sqlml.statements import (
+    BacktestModel,
     CreateModel,
     DescribeModel,
     DropModel,
+    EvaluateModel,
+    ExplainModel,
+    ExportModel,
     Foreign,
+    ImportModel,
     PromoteVersion,
     RenameModel,
+    RetrainModel,
     ShowModels,
     Statement,
     parse,
@@ -48,7 +54,21 @@ class _Root:
 
 _roots: dict[str, _Root] = {}
 _lock = threading.RLock()
-WHAT = {CreateModel: "CREATE MODEL", DropModel: "DROP MODEL", PromoteVersion: "ALTER MODEL", RenameModel: "ALTER MODEL"}
+WRITES = {
+    CreateModel: "CREATE MODEL",
+    DropModel: "DROP MODEL",
+    PromoteVersion: "ALTER MODEL",
+    RenameModel: "ALTER MODEL",
+    RetrainModel: "ALTER MODEL ... RETRAIN",
+    ImportModel: "IMPORT MODEL",
+    BacktestModel: "BACKTEST MODEL",
+}
+RECORDS = {CreateModel: "report", ImportModel: "report", RetrainModel: "retrained", BacktestModel: "backtest"}
+"""The file of sql/catalog that shows what a statement made."""
+EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
+              "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
+Shown = tuple[str, Sequence[object]]
+"""A query, with parameters, whose result is that of a statement of ours."""
 
 
 def connect(path: str | Path = ":memory:", read_only: bool = False, **config: Any) -> Connection:  # noqa: ANN401
@@ -174,31 +194,93 @@ class Connection:
             raise AttributeError(name)
         return getattr(self._native, name)
 
-    def _run(self, statement: Statement, parameters: object) -> tuple[str, list[object]]:
+    def _run(self, statement: Statement, parameters: object) -> tuple[str, Any]:
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
         database = self._database()
         if isinstance(statement, ShowModels | DescribeModel):
             with self._root.cursor() as cursor:
                 return _show(Catalog(cursor, database), statement)
-        self._refuse_in_transaction(WHAT[type(statement)])
+        if type(statement) in WRITES:
+            self._refuse_in_transaction(WRITES[type(statement)])
         with self._workplace(database) as place:
-            if isinstance(statement, CreateModel):
-                return queries.text("catalog/report"), [self._create(place, statement, parameters).version_id]
-            return _change(place, statement)
+            if isinstance(statement, ExplainModel) and statement.query is not None:
+                return self._explanation(place, statement), parameters
+            return self._result(place, statement, parameters)
+
+    def _result(self, place: Workplace, statement: Statement, parameters: object) -> Shown:
+        match statement:
+            case CreateModel() | RetrainModel() | BacktestModel() | ImportModel():
+                return queries.text(f"catalog/{RECORDS[type(statement)]}"), [
+                    self._version(place, statement, parameters).version_id
+                ]
+            case EvaluateModel(name, number, query) if query is not None:
+                rows = self._rows(query, parameters)
+                return _values(EVALUATION, _late("inquiry").evaluate(place, name, number, rows))
+            case ExportModel(name, number, path):
+                size = _late("archive").write(place, name, number, path)
+                return "SELECT ? AS model, ? AS file, ? AS bytes", [name, path, size]
+            case EvaluateModel(name, number) | ExplainModel(name, number):
+                return _stored(Catalog(place.cursor, place.database), statement, name, number)
+        return _alter(place, statement)
+
+    def _version(self, place: Workplace, statement: Statement, parameters: object) -> Version:
+        """The version that a statement makes, or tells of."""
+        version: Version
+        match statement:
+            case CreateModel():
+                version = self._create(place, statement, parameters)
+            case RetrainModel():
+                version = self._retrain(place, statement)
+            case ImportModel(name, path, is_replace):
+                version = _late("archive").read(place, name, path, is_replace=is_replace)
+            case BacktestModel(name, start, end, every):
+                parts = (("FROM", start), ("TO", end), ("EVERY", every))
+                texts = [_moment(place.cursor, word, text) for word, text in parts]
+                version = _late("pipeline").backtest(place, name, *texts)
+        return version
 
     def _create(self, place: Workplace, statement: CreateModel, parameters: object) -> Version:
         name, is_replace = statement.name, statement.is_replace
         store = Catalog(place.cursor, place.database)
         if statement.if_not_exists and name in store.models():
             return store.version(name)
-        values = {key: _constant(place.cursor, key, text) for key, text in statement.options.items()}
+        values = _constants(place.cursor, statement.options)
         made: Version
         if statement.query is None:
-            made = _pipeline().create_behavior_model(place, name, values, is_replace=is_replace)
+            made = _late("pipeline").create_behavior_model(place, name, values, is_replace=is_replace)
         else:
-            rows = self._native.sql(statement.query, params=parameters).to_arrow_table()
-            made = _pipeline().create_query_model(place, name, values, statement.query, rows, is_replace=is_replace)
+            rows = self._rows(statement.query, parameters)
+            create = _late("pipeline").create_query_model
+            made = create(place, name, values, statement.query, rows, is_replace=is_replace)
         return made
+
+    def _retrain(self, place: Workplace, statement: RetrainModel) -> Version:
+        version = Catalog(place.cursor, place.database).version(statement.name)
+        values = _constants(place.cursor, statement.options)
+        try:
+            rows = None if version.query is None else self._rows(version.query, None)
+        except duckdb.Error as error:
+            reason = str(error).partition("\n")[0]
+            raise ModelError(
+                f"The query of model '{version.model}' does not run again: {reason}. "
+                f"CREATE OR REPLACE MODEL {version.model} ... AS query gives it another."
+            ) from error
+        made: Version = _late("pipeline").retrain(place, statement.name, values, rows)
+        return made
+
+    def _explanation(self, place: Workplace, statement: ExplainModel) -> str:
+        store = Catalog(place.cursor, place.database)
+        version = store.version(statement.name, statement.version)
+        place.registry.register(version)
+        text: str = _late("inquiry").explanation(store, version, statement.query)
+        return text
+
+    def _rows(self, query: str, parameters: object) -> Any:  # noqa: ANN401
+        """The rows of a query of the user's, an Arrow table: their parameters and Python variables count."""
+        relation = self._native.sql(query, params=parameters)
+        if relation is None:
+            raise StatementError(f"A query with rows is expected, not: {query}")
+        return relation.to_arrow_table()
 
     @contextmanager
     def _workplace(self, database: str) -> Iterator[Workplace]:
@@ -217,13 +299,21 @@ class Connection:
         self._native.rollback()
 
 
-def _show(store: Catalog, statement: ShowModels | DescribeModel) -> tuple[str, list[object]]:
+def _show(store: Catalog, statement: ShowModels | DescribeModel) -> Shown:
     if isinstance(statement, DescribeModel):
         return queries.text("catalog/report"), [store.version(statement.name, statement.version).version_id]
     return queries.text(f"catalog/show_models{'' if store.schema_version else '_empty'}"), [statement.pattern]
 
 
-def _change(place: Workplace, statement: Statement) -> tuple[str, list[object]]:
+def _stored(store: Catalog, statement: Statement, name: str, number: int | None) -> Shown:
+    version = store.version(name, number)
+    if isinstance(statement, EvaluateModel):
+        return queries.text("catalog/evaluation"), [version.version_id, version.method]
+    store.require_present_schema()
+    return queries.text("catalog/explain", report=queries.text("catalog/report")), [version.version_id]
+
+
+def _alter(place: Workplace, statement: Statement) -> Shown:
     match statement:
         case DropModel(name, if_exists, number):
             lifecycle.drop(place, name, number, if_exists=if_exists)
@@ -237,28 +327,51 @@ def _change(place: Workplace, statement: Statement) -> tuple[str, list[object]]:
     raise AssertionError(statement)
 
 
-def _pipeline() -> Any:  # noqa: ANN401
-    """JAX is loaded when a model is made or called, not before."""
-    return import_module("sqlml.pipeline")
+def _values(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> Shown:
+    """Rows as a query with parameters."""
+    row = f"({', '.join(f'?::{kind}' for kind in columns.values())})"
+    listed = ", ".join([row] * len(rows))
+    return f"FROM (VALUES {listed}) t({', '.join(columns)})", [value for each in rows for value in each]
+
+
+def _late(module: str) -> Any:  # noqa: ANN401
+    """A module that loads JAX, which is done when a model is made or called, not before."""
+    return import_module(f"sqlml.{module}")
 
 
 def _load(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward:
-    forward: Forward = _pipeline().load_forward(cursor, version, asked)
+    forward: Forward = _late("pipeline").load_forward(cursor, version, asked)
     return forward
 
 
 def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     """Register the promoted versions of every attached database."""
     with native.cursor() as cursor:
-        databases = cursor.execute("SELECT database_name FROM duckdb_databases() WHERE NOT internal").fetchall()
-        for (database,) in databases:
+        query = "SELECT database_name, readonly FROM duckdb_databases() WHERE NOT internal"
+        for database, is_read_only in cursor.execute(query).fetchall():
             if database.lower() in ("ml", "behavior"):
                 raise CatalogError(f"A database named {database} hides the schema of that name: rename the file.")
-            for version in Catalog(cursor, database).versions():
+            store = Catalog(cursor, database)
+            if not is_read_only:
+                cursor.execute(f"USE {identifier(database)}").fetchall()
+                store.upgrade()
+            for version in store.versions():
                 try:
                     registry.register(version)
                 except ModelError as error:
                     warnings.warn(f"Model '{version.model}' cannot be called. {error}", stacklevel=4)
+
+
+def _constants(cursor: duckdb.DuckDBPyConnection, options: Mapping[str, str]) -> dict[str, object]:
+    return {key: _constant(cursor, key, text) for key, text in options.items()}
+
+
+def _moment(cursor: duckdb.DuckDBPyConnection, word: str, text: str) -> str:
+    """A time or an interval as text."""
+    value = _constant(cursor, word, text)
+    if not isinstance(value, str):
+        raise OptionError(f"{word} {text} is no time or interval: write DATE '2025-01-01', or 30 DAYS.")
+    return value
 
 
 def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:

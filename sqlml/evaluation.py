@@ -183,6 +183,16 @@ def growth(mean: float, half: float, ratio: float) -> float:
     return float(ratio ** np.clip(shape, 0.05, 1.5))
 
 
+def answer_losses(answers: Vector, labels: Vector, target: Target) -> tuple[str, Vector]:
+    """The metric of a target that is less where answers are better, and the loss (n,) of each row.
+
+    Of numbers the loss is a squared error and the metric, `rmse`, the root of its mean.
+    """
+    if target.kind in ("binary", "classes"):
+        return "log_loss", -np.log(np.clip(of_label(answers, labels, target), 1e-7, None))
+    return "rmse", (answers - labels) ** 2
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Predictions of several methods for the same held-out rows."""

@@ -76,7 +76,7 @@ def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) ->
     Raises:
         ModelError: There is no such model or version, or the version is the promoted one.
     """
-    _require_writable(place.cursor)
+    require_writable(place.cursor)
     store = Catalog(place.cursor, place.database)
     if if_exists and name not in store.models():
         return
@@ -106,11 +106,9 @@ def require_free(
     Raises:
         ModelError: The database is read-only, the model exists, or a function of that name does.
     """
-    _require_writable(cursor)
+    require_writable(cursor)
     if not is_replace and name in store.models():
-        raise ModelError(
-            f"There is a model '{name}' already. CREATE OR REPLACE MODEL adds a version to it; DROP MODEL removes it."
-        )
+        raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
     owned = store.owned_functions(name)
     for function in wanted:
         query = "SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
@@ -123,7 +121,12 @@ def require_free(
             )
 
 
-def _require_writable(cursor: duckdb.DuckDBPyConnection) -> None:
+def require_writable(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Check that models of the current database can be changed.
+
+    Raises:
+        ModelError: It is opened read-only.
+    """
     query = "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()"
     if cursor.execute(query).fetchall()[0][0]:
         raise ModelError("The database is opened read-only: its models cannot be changed.")

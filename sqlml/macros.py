@@ -44,6 +44,7 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     udf = registry.udf_name(kind, new.version_id)
     shared = {**internal, "main": _name(new, main), "udf": udf, "key_type": str(new.key_type),
               "parameter_type": _parameter_type(str(new.key_type))}  # fmt: skip
+    yield queries.text("functions/latest")
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
     yield queries.text("functions/by_customer", function=_name(new, main), answer=udf, argument="", given="", **shared)
     yield queries.text("functions/by_relation", function_at=_name(new, function_at), **shared)
@@ -106,9 +107,12 @@ def of_query(
     shared = {**internal, **named}
     if not target.levels:
         yield _intervals(new, conformal)
+    sources = new.encoder.sources
+    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in sources]
+    yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)
+    yield _explain(new, f"ml.{internal['explanation']}", sources, values, f"ml.{internal['inputs']}({ROW})")
     yield queries.text(
         f"functions/{task.macros}",
-        fields=fields(new.encoder),
         formula=_formula(new, task, calibration),
         predict=_name(new, new.model + catalog.PREDICT),
         predicted=literal(f"predicted_{label}"),
@@ -120,9 +124,6 @@ def of_query(
         quantiles=_matrix(conformal),
         **shared,
     )
-    sources = new.encoder.sources
-    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in sources]
-    yield _explain(new, f"main.{named['explain']}", sources, values, f"ml.{internal['inputs']}({ROW})")
 
 
 def _name(new: NewVersion, function: str) -> str:

@@ -37,6 +37,9 @@ class ModelOptions:
     epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
     blend: str = option("half", BLEND, is_tunable=True, choices=("half", "fitted"))
+    versions_kept: int | None = option(
+        None, "Keep the newest so many versions, and the promoted one. Default: all.", minimum=1
+    )
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
@@ -174,6 +177,17 @@ def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN40
             raise OptionError(f"Option {spec.name} cannot be '{text}'." + did_you_mean(text, choices, "values"))
         return text
     return _number(spec, type_name, value)
+
+
+def flag(name: str, value: object) -> bool:
+    """A value that must be true or false.
+
+    Raises:
+        OptionError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise OptionError(f"Option {name} = {value!r} must be true or false.")
+    return value
 
 
 def _has_unit(value: object) -> bool:

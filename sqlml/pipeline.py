@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version as package_version
+from typing import cast
 
 import duckdb
 import jax
@@ -17,26 +19,50 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import cutoffs, explanation, lifecycle, losses, macros, options, planning, rehearsal, search, tabular
-from sqlml.catalog import Catalog, NewVersion, Version
+from sqlml import (
+    cutoffs,
+    evaluation,
+    explanation,
+    lifecycle,
+    losses,
+    macros,
+    options,
+    planning,
+    rehearsal,
+    search,
+    tabular,
+)
+from sqlml.catalog import Catalog, Gate, NewVersion, Version
 from sqlml.encoding import Dropped
+from sqlml.errors import ModelError, OptionError
 from sqlml.lifecycle import Workplace
 from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
-from sqlml.options import BehaviorOptions
+from sqlml.options import BehaviorOptions, ModelOptions, QueryOptions
 from sqlml.planning import Plan
 from sqlml.rehearsal import Tested
+from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, require_method
-from sqlml.training import Stage
-from sqlml.transforms import Calibration, Encoder
-from sqlml.udf import Forward
+from sqlml.training import Stage, Watch
+from sqlml.transforms import Calibration, Encoder, Target
+from sqlml.udf import BUCKETS, Forward
 
 CALIBRATION, BACKGROUND = "calibration", "background"
+TIMED_BATCHES = 10
 PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
 
 
-def create_behavior_model(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> Version:
+def create_behavior_model(
+    place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool, rival: Version | None = None
+) -> Version:
     """Train a behaviour model, rehearse it, store and promote it, register its functions.
+
+    Args:
+        place: Where it runs.
+        name: The model.
+        values: Options that differ from their defaults.
+        is_replace: Whether a model of that name may exist.
+        rival: A version whose recipe must not be better in the rehearsal, or the new one is not promoted.
 
     Raises:
         SqlmlError: Anything that keeps the model from being made; nothing has then been written.
@@ -49,6 +75,7 @@ def create_behavior_model(place: Workplace, name: str, values: Mapping[str, obje
     functions = recipe.task.named(name)
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
+        before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
         trained = rehearsal.final(place.cursor, recipe, calendar, stage)
     encoder = trained.fitted.encoder
@@ -72,6 +99,7 @@ def create_behavior_model(place: Workplace, name: str, values: Mapping[str, obje
         cutoffs=[(c.purpose, c.as_of, c.n_rows, c.base_rate) for c in (*tested.cutoffs, *trained.cutoffs)],
         features=_features(encoder, [*trained.dropped, *timeless]),
         importance=[(i.feature, i.importance, i.deviation) for i in tested.importance],
+        gate=_gate(rival, before, tested, tested.target),
         warnings=_warnings(plan),
         training_log=trained.fitted.state.log,
         functions=functions,
@@ -80,9 +108,25 @@ def create_behavior_model(place: Workplace, name: str, values: Mapping[str, obje
 
 
 def create_query_model(
-    place: Workplace, name: str, values: Mapping[str, object], query: str, rows: pa.Table, *, is_replace: bool
+    place: Workplace,
+    name: str,
+    values: Mapping[str, object],
+    query: str,
+    rows: pa.Table,
+    *,
+    is_replace: bool,
+    rival: Version | None = None,
 ) -> Version:
     """Train a model on the rows of a query, test it on rows held out, store and promote it, register its functions.
+
+    Args:
+        place: Where it runs.
+        name: The model.
+        values: Options that differ from their defaults.
+        query: The text that gives the rows, for the record.
+        rows: The rows, a column of them the label.
+        is_replace: Whether a model of that name may exist.
+        rival: A version whose recipe must not be better on the held-out rows, or the new one is not promoted.
 
     Raises:
         SqlmlError: Anything that keeps the model from being made; nothing has then been written.
@@ -100,6 +144,7 @@ def create_query_model(
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
+        before = tabular.learn(place.cursor, types, target, [_like(rival, asked)], seconds, stage) if rival else None
         learned = tabular.learn(place.cursor, types, target, recipes, seconds, stage)
     chosen = learned.options
     weights = {**_weights(learned.state, learned.calibration), BACKGROUND: learned.background}
@@ -118,6 +163,7 @@ def create_query_model(
         weights=weights,
         features=_features(learned.encoder, learned.dropped),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
+        gate=_gate(rival, before, learned, target),
         trials=[(t.number, json.dumps(t.options), t.loss, t.seconds, t.is_chosen) for t in learned.trials],
         warnings=learned.warnings,
         training_log=learned.log,
@@ -127,6 +173,67 @@ def create_query_model(
     return _publish(place, store, new, statements)
 
 
+def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.Table | None) -> Version:
+    """Run the recipe of the promoted version again, on what the data are now; some options may change.
+
+    Args:
+        place: Where it runs.
+        name: The model.
+        values: Options that change; `gate`: promote the new version only where it is not worse.
+        rows: Of a query model: what its query gives now.
+    """
+    version = Catalog(place.cursor, place.database).version(name)
+    changed = dict(values)
+    rival = version if options.flag("gate", changed.pop("gate", False)) else None
+    recipe = {**vars(version.options), "as_of": None} if rows is None else vars(version.options)
+    recipe = {**recipe, **changed}
+    if rows is None:
+        return create_behavior_model(place, name, recipe, is_replace=True, rival=rival)
+    return create_query_model(place, name, recipe, str(version.query), rows, is_replace=True, rival=rival)
+
+
+def backtest(place: Workplace, name: str, start: str, end: str, every: str) -> Version:
+    """Run the recipe of a behaviour model at each cut-off, test it on the window after, store the metrics.
+
+    Args:
+        place: Where it runs.
+        name: The model; its promoted version has the recipe.
+        start: The first cut-off, in DuckDB's text form.
+        end: No cut-off lies after it.
+        every: The distance between cut-offs.
+
+    Raises:
+        OptionError: There is no cut-off whose horizon is over, or the times cannot be read.
+        DataError: The history before a cut-off is too short.
+    """
+    store = Catalog(place.cursor, place.database)
+    lifecycle.require_writable(place.cursor)
+    version = store.version(name)
+    if not isinstance(version.options, BehaviorOptions):
+        raise ModelError(
+            f"BACKTEST needs a model of customers and time; '{name}' is one of rows: EVALUATE MODEL {name} ON query."
+        )
+    plan = planning.of(place.cursor, planning.without_as_of(version.options))
+    moments = planning.moments(place.cursor, plan, start, end, every)
+    calendars = [plan.at(moment) for moment in moments]
+    found = []
+    with place.progress(f"Back-testing {name}") as stage:
+        for i, calendar in enumerate(calendars, 1):
+            title = f"cut-off {i} of {len(moments)}, "
+            rehearsal.in_time(
+                place.cursor, plan.recipe, calendar, calendar.as_of, calendar.as_of + calendar.horizon,
+                partial(_titled, stage, title),
+            )  # fmt: skip
+            found += [(calendar.as_of, *row) for row in store.metrics()]
+    with store.transaction():
+        store.add_backtest(version.version_id, found)
+    return version
+
+
+def _titled(stage: Stage, title: str, name: str) -> Watch:
+    return stage(title + name)
+
+
 def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward:
     """The compiled forward pass of a stored version: inputs (columns, rows) → answers, or the effects of its columns.
 
@@ -134,12 +241,17 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
         CatalogError: The weights are missing or damaged.
     """
     weights = Catalog(cursor, version.database).weights(version.version_id)
-    stored = part(weights, CALIBRATION)
-    slope, offset = (tuple(stored[name].tolist()) for name in ("slope", "offset"))
-    calibration = Calibration(slope, offset, stored["power"].item())
+    return compiled(weights, version.encoder, version.options, asked)
+
+
+def compiled(stored: Mapping[str, NDArray[np.float32]], encoder: Encoder, chosen: ModelOptions, asked: str) -> Forward:
+    """The compiled forward pass of stored weights: inputs (columns, rows) → what is asked."""
+    weights = dict(stored)
+    calibrated = part(weights, CALIBRATION)
+    slope, offset = (tuple(calibrated[name].tolist()) for name in ("slope", "offset"))
+    calibration = Calibration(slope, offset, calibrated["power"].item())
     background = weights.pop(BACKGROUND, np.zeros((0, 0), np.float32))
-    encoder = version.encoder
-    forward = METHODS[version.method].forward(encoder, version.options)
+    forward = METHODS[chosen.method].forward(encoder, chosen)
     on_device = jax.device_put(weights)
 
     def answers(weights: Weights, inputs: jax.Array) -> jax.Array:
@@ -150,8 +262,8 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
         output = partial(_main_output, forward, weights, calibration, unit, inputs.T)
         return explanation.effects(output, encoder, background)(inputs.T)
 
-    compiled = jax.jit(effects if asked == "effects" else answers)
-    return lambda inputs: np.asarray(compiled(on_device, inputs))
+    run = jax.jit(effects if asked == "effects" else answers)
+    return lambda inputs: np.asarray(run(on_device, inputs))
 
 
 def _main_output(
@@ -174,17 +286,74 @@ def _test(cursor: duckdb.DuckDBPyConnection, plan: Plan, stage: Stage) -> Tested
     return rehearsal.in_time(cursor, plan.recipe, earlier, earlier.as_of, plan.calendar.as_of, stage)
 
 
+def _rival(cursor: duckdb.DuckDBPyConnection, rival: Version, plan: Plan) -> Plan:
+    """The recipe of the rival, with the same knowledge.
+
+    Raises:
+        OptionError: It predicts something else.
+    """
+    new = plan.recipe.options
+    old = dataclasses.replace(cast("BehaviorOptions", rival.options), as_of=new.as_of)
+    _require_same(old, new, ("task", "predict", "population", "active_event", "active_within", "horizon"))
+    return planning.of(cursor, old)
+
+
+def _like(rival: Version, new: QueryOptions) -> QueryOptions:
+    """The recipe of the rival, on the same held-out rows.
+
+    Raises:
+        OptionError: It predicts something else.
+    """
+    _require_same(rival.options, new, ("label", "positive", "task"))
+    held_out = {name: getattr(new, name) for name in ("split", "split_column", "test_fraction", "seed", "key")}
+    return dataclasses.replace(cast("QueryOptions", rival.options), **held_out)
+
+
+def _require_same(old: ModelOptions, new: ModelOptions, names: Sequence[str]) -> None:
+    if differing := [name for name in names if getattr(old, name) != getattr(new, name)]:
+        raise OptionError(
+            f"A gate compares two recipes of one target; option {differing[0]} would change from "
+            f"{getattr(old, differing[0])!r} to {getattr(new, differing[0])!r}. Retrain without gate."
+        )
+
+
+def _gate(rival: Version | None, old: Tested | Learned | None, new: Tested | Learned, target: Target) -> Gate | None:
+    """The new recipe may be worse by no more than chance, and by at most 2 %."""
+    if rival is None or old is None:
+        return None
+    metric, before = evaluation.answer_losses(old.answers, old.labels, target)
+    _, after = evaluation.answer_losses(new.answers, new.labels, target)
+    figures = [float(each.mean()) ** (0.5 if metric == "rmse" else 1) for each in (before, after)]
+    return Gate(rival.version_id, metric, figures[0], figures[1], search.is_level(after, before))
+
+
 def _publish(place: Workplace, store: Catalog, new: NewVersion, statements: Iterable[str]) -> Version:
     """Functions first, then catalogue and macros in one transaction; on failure neither is left."""
+    new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
     version = new.as_version(0, place.database)
     place.registry.register(version)
     try:
         with store.transaction():
             version = store.insert(new, statements)
+            surplus = store.prune(store.version(new.model), new.options.versions_kept)
     except BaseException:
         place.registry.remove(version.version_id)
         raise
+    for version_id in surplus:
+        place.registry.remove(version_id)
     return version
+
+
+def _rows_per_second(new: NewVersion) -> float:
+    """How fast the compiled forward pass answers batches as DuckDB gives them."""
+    forward = compiled(new.weights, new.encoder, new.options, "answers")
+    rows = np.asarray(new.weights[BACKGROUND])
+    batch = np.ascontiguousarray(np.resize(rows, (BUCKETS[-1], rows.shape[1])).T)
+    forward(batch)
+    started = time.monotonic()
+    for _ in range(TIMED_BATCHES):
+        forward(batch)
+    return TIMED_BATCHES * BUCKETS[-1] / (time.monotonic() - started)
 
 
 def _weights(state: State, calibration: Calibration) -> dict[str, NDArray[np.float32]]:

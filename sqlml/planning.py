@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -18,6 +18,8 @@ from sqlml.queries import Behavior, Frame
 from sqlml.rehearsal import Recipe
 from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, TARGET_TASKS, Task, require_method
+
+MOST_MOMENTS = 200
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,36 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     source = Source(frame, label, within, horizon, chosen.folds)
     earlier = cutoffs.rehearsal(known.first_event, calendar, every, chosen.max_cutoffs)
     return Plan(Recipe(task_of(chosen, label), source, chosen), calendar, earlier, known, every, left_out)
+
+
+def without_as_of(chosen: BehaviorOptions) -> BehaviorOptions:
+    """The same recipe, free to know everything that has happened by now."""
+    return replace(chosen, as_of=None)
+
+
+def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str, every: str) -> list[datetime]:
+    """The cut-offs from `start` to `end`.
+
+    Raises:
+        OptionError: There are none, too many, or the horizon after one of them is not over.
+    """
+    first, last = (_value(cursor, "FROM ... TO", "SELECT ?::TIMESTAMP", text) for text in (start, end))
+    interval(cursor, "EVERY", every, first)
+    query = "SELECT generate_series($1::TIMESTAMP, $2::TIMESTAMP, $3::INTERVAL)"
+    found: list[datetime] = cursor.execute(query, [first, last, every]).fetchall()[0][0]
+    over = plan.calendar.as_of - plan.calendar.horizon
+    if not found:
+        raise OptionError(f"There is no cut-off from {first} to {last}: the end lies before the start.")
+    if found[-1] > over:
+        raise OptionError(
+            f"A back-test at {found[-1]} needs the {cutoffs.days(plan.calendar.horizon)} after it; "
+            f"the events end at {plan.calendar.as_of}. Let it end TO '{over:%Y-%m-%d}' or earlier."
+        )
+    if len(found) > MOST_MOMENTS:
+        raise OptionError(
+            f"{len(found):,} cut-offs are more than {MOST_MOMENTS}, each a training: choose a longer EVERY."
+        )
+    return found
 
 
 def task_of(chosen: BehaviorOptions, label: Label) -> Task:

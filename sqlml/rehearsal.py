@@ -57,6 +57,7 @@ class Tested:
     `answers` and `labels` (n,) are those of the chosen method on the test rows; numbers have a `conformal`.
     """
 
+    target: Target
     cutoffs: Sequence[CutoffRow]
     answers: Vector
     labels: Vector
@@ -186,6 +187,7 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
             scores[name] = _scores(cursor, recipe, name, data, test, encoder, calendar, stage)
     evaluation.compare(cursor, HeldOut(_keys(cursor), list(scores.items())), options.seed, encoder.target)
     return Tested(
+        encoder.target,
         [*cutoff_rows(cursor, TRAINING, "rehearse"), *cutoff_rows(cursor, TEST, "test")],
         scores[chosen],
         test.labels,

@@ -31,7 +31,10 @@ LEAK_AUC = 0.99
 
 @dataclass(frozen=True)
 class Learned:
-    """What is kept of a training; the metrics lie in the temporary tables that `evaluation.compare` writes."""
+    """What is kept of a training; the metrics lie in the temporary tables that `evaluation.compare` writes.
+
+    `answers` and `labels` are those of the rows held out.
+    """
 
     options: QueryOptions
     trials: Sequence[Trial]
@@ -44,6 +47,8 @@ class Learned:
     importance: Sequence[Importance]
     conformal: evaluation.Conformal
     background: Vector
+    answers: Vector
+    labels: Vector
     n_rows: int
     log: Sequence[tuple[float, float]]
 
@@ -214,7 +219,7 @@ def learn(
     background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
         options, trials, encoder, final.state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
-        importance, conformal, background, len(everything.labels), mine.state.log,
+        importance, conformal, background, scores[options.method], test.labels, len(everything.labels), mine.state.log,
     )  # fmt: skip
 
 

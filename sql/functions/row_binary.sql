@@ -1,5 +1,4 @@
 -- sql/functions/row_binary.sql: the probability of the positive class of a row, and what follows from it
-CREATE OR REPLACE MACRO ml.{inputs}(__sqlml_row) AS {fields};
 CREATE OR REPLACE MACRO ml.{answers}(__sqlml_row) AS {formula};
 CREATE OR REPLACE MACRO main.{score}(__sqlml_row) AS ml.{answers}(__sqlml_row);
 CREATE OR REPLACE MACRO main.{class}(__sqlml_row) AS
@@ -12,3 +11,4 @@ list_concat(CASE WHEN ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(ml.co
 CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
     {predicted}: CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negative} END,
     {probability}: ml.{answers}(__sqlml_row)};
+CREATE OR REPLACE MACRO main.{explain}(__sqlml_row) AS ml.{explanation}(__sqlml_row);

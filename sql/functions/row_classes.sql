@@ -1,5 +1,4 @@
 -- sql/functions/row_classes.sql: the class of a row, and the probabilities that it follows from
-CREATE OR REPLACE MACRO ml.{inputs}(__sqlml_row) AS {fields};
 CREATE OR REPLACE MACRO ml.{answers}(__sqlml_row) AS {formula};
 CREATE OR REPLACE MACRO main.{main}(__sqlml_row) AS
 {levels}[list_position(ml.{answers}(__sqlml_row), list_max(ml.{answers}(__sqlml_row)))];
@@ -11,3 +10,4 @@ list_transform(list_filter(list_zip({levels}, ml.{answers}(__sqlml_row)),
 CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
     {predicted}: {levels}[list_position(ml.{answers}(__sqlml_row), list_max(ml.{answers}(__sqlml_row)))],
     {probability}: list_max(ml.{answers}(__sqlml_row))};
+CREATE OR REPLACE MACRO main.{explain}(__sqlml_row) AS ml.{explanation}(__sqlml_row);
