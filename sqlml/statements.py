@@ -5,9 +5,11 @@ A small recursive-descent parser over `duckdb.tokenize`. Option values are not p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import duckdb
 
@@ -32,6 +34,9 @@ FORMS = (
     CREATE_FORM, SHOW_FORM, DESCRIBE_FORM, EVALUATE_FORM, EXPLAIN_FORM, ALTER_FORM, BACKTEST_FORM, EXPORT_FORM,
     IMPORT_FORM, DROP_FORM,
 )  # fmt: skip
+_SPACES = {0xA0: "  ", **dict.fromkeys([*range(0x2000, 0x200C), 0x202F, 0x205F, 0x2060, 0x3000, 0xFEFF], "   ")}
+"""What DuckDB reads as a space beyond ASCII → as many spaces as it has bytes."""
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -163,11 +168,19 @@ class _Token:
 
     @property
     def word(self) -> str:
-        return self.text.upper()
+        return self.text.upper() if self.text.isascii() else self.text
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text.encode())
 
     @property
     def is_name(self) -> bool:
         return self.kind in ("identifier", "keyword")
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind == "string_const" and self.text.startswith("'")
 
 
 def parse(script: str) -> list[Statement]:
@@ -178,11 +191,14 @@ def parse(script: str) -> list[Statement]:
     """
     if "model" not in script.lower():
         return [Foreign(script)]
-    source = script.encode()
+    try:
+        source = script.encode()
+    except UnicodeEncodeError:  # half a surrogate pair: not text
+        return [Foreign(script)]
     statements: list[Statement] = []
     foreign_from, end = 0, 0
     for tokens, end in _pieces(source):
-        ours = _Parser(source, tokens, end).statement()
+        ours = _Parser(source, tokens).statement()
         if ours is None:
             continue
         if source[foreign_from : tokens[0].start].strip():
@@ -217,12 +233,14 @@ def _pieces(source: bytes) -> Iterator[tuple[list[_Token], int]]:
 
 
 def _tokens(source: bytes) -> list[_Token]:
-    """Tokens with byte offsets; an operator token is cut into its characters."""
-    starts = [(start, kind.name) for start, kind in duckdb.tokenize(source.decode())]
-    ends = [start for start, _ in starts[1:]] + [len(source)]
-    tokens = []
-    for (start, kind), end in zip(starts, ends, strict=True):
-        text = source[start:end].decode().strip()
+    """Tokens with byte offsets; an operator token is cut into its characters, a quote or comment may be left open."""
+    plain = source.decode().translate(_SPACES)
+    marks = [(start, kind.name) for start, kind in duckdb.tokenize(plain + "\n;")]
+    if marks[-1][0] < len(source):  # the last one has swallowed our semicolon
+        marks = [*marks[:-1], (marks[-1][0], "open"), (len(source), "end")]
+    blank, tokens = plain.encode(), []
+    for (start, kind), (end, _) in pairwise(marks):
+        text = source[start : start + len(blank[start:end].rstrip())].decode()
         if kind == "operator":
             tokens += [_Token(start + i, c, kind) for i, c in enumerate(text) if not c.isspace()]
         else:
@@ -231,8 +249,8 @@ def _tokens(source: bytes) -> list[_Token]:
 
 
 class _Parser:
-    def __init__(self, source: bytes, tokens: list[_Token], end: int) -> None:
-        self._source, self._tokens, self._end, self._at = source, tokens, end, 0
+    def __init__(self, source: bytes, tokens: list[_Token]) -> None:
+        self._source, self._tokens, self._at = source, tokens, 0
 
     def statement(self) -> Statement | None:
         """The statement, or None where it is DuckDB's."""
@@ -256,9 +274,9 @@ class _Parser:
         return None
 
     def _is_table(self) -> bool:
-        """DESCRIBE model, and SHOW models in a longer text, are about a table of that name."""
+        """DESCRIBE model or model.t, and SHOW models in a longer text, are about a table or schema of that name."""
         first = self._tokens[0].word
-        return (first == "DESCRIBE" and self._done()) or (
+        return (first == "DESCRIBE" and (self._done() or self._ahead("."))) or (
             first == "SHOW" and not self._done() and not self._ahead("LIKE")
         )
 
@@ -326,13 +344,13 @@ class _Parser:
     def _version(self, form: str) -> int | None:
         if not self._take("VERSION"):
             return None
-        if self._done() or not self._tokens[self._at].text.isdecimal():
+        if self._done() or not _NUMBER.fullmatch(self._tokens[self._at].text):
             raise self._error("expected the number of a version", form)
         self._at += 1
         return int(self._tokens[self._at - 1].text)
 
     def _text(self, form: str) -> str:
-        if self._done() or self._tokens[self._at].kind != "string_const":
+        if self._done() or not self._tokens[self._at].is_text:
             raise self._error("expected a text in single quotes", form)
         self._at += 1
         return self._tokens[self._at - 1].text[1:-1].replace("''", "'")
@@ -392,7 +410,8 @@ class _Parser:
             return None
         if self._done():
             raise self._error("expected a query", form)
-        return self._source[self._tokens[self._at].start : self._end].decode().strip().removesuffix(";").rstrip()
+        first, self._at = self._at, len(self._tokens)
+        return self._passed(first)
 
     def _until(self, form: str, *stops: tuple[str, ...], closing: str | None = None) -> str:
         """The text up to one of the `stops` at this depth of brackets, or to the end where nothing must close it."""
@@ -405,8 +424,11 @@ class _Parser:
             raise self._error("expected a value", form)
         if self._done() and closing:
             raise self._error(f"expected {closing}", form)
-        end = self._end if self._done() else self._tokens[self._at].start
-        return self._source[self._tokens[first].start : end].decode().strip().removesuffix(";").rstrip()
+        return self._passed(first)
+
+    def _passed(self, first: int) -> str:
+        """The text from one token to the one before this place."""
+        return self._source[self._tokens[first].start : self._tokens[self._at - 1].end].decode()
 
     def _model(self, form: str, what: str = "a model name") -> str:
         """A name, behind `main.` or not."""
@@ -450,7 +472,7 @@ class _Parser:
     def _error(self, message: str, form: str, at: int | None = None) -> StatementError:
         """The line, a caret under the place, and the form that was expected."""
         at = self._at if at is None else at
-        offset = self._tokens[at].start if at < len(self._tokens) else self._end
+        offset = self._tokens[at].start if at < len(self._tokens) else self._tokens[-1].end
         before = self._source[:offset].decode()
         number = before.count("\n") + 1
         column = len(before) - before.rfind("\n") - 1
