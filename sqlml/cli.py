@@ -6,10 +6,7 @@ import inspect
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -20,12 +17,13 @@ import duckdb
 import typer
 
 import sqlml
-from sqlml import behavior, demo, options, queries
+from sqlml import behavior, demo, options, queries, terminal
 from sqlml.behavior import EventSource
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
+from sqlml.terminal import Format
 
 app = typer.Typer(
     name="sqlml",
@@ -39,6 +37,8 @@ app = typer.Typer(
 Database = Annotated[
     Path, typer.Option("--db", envvar="SQLML_DB", help="The DuckDB file that holds tables and models.", metavar="PATH")
 ]
+Model = Annotated[str, typer.Argument(help="Name of the model.")]
+Number = Annotated[int | None, typer.Option("--version", help="Its version. Default: the promoted one.")]
 DEMO_QUERIES = (
     "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
     "SELECT plan, count(*) AS customers, avg(churn_score(customer_id)) AS churn FROM behavior.customers GROUP BY plan",
@@ -47,15 +47,6 @@ DEMO_QUERIES = (
 
 
 SCORES = "Scores written by sqlml"
-
-
-class Format(StrEnum):
-    """How `query` writes a result."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
 
 
 def main() -> None:
@@ -71,13 +62,13 @@ def main() -> None:
     except OSError as error:
         sys.exit(_say(f"Error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), 1))
     except (SqlmlError, duckdb.Error) as error:
-        sys.exit(_say(f"Error: {_locked(str(error))}", 1))
+        sys.exit(_say(f"Error: {terminal.with_advice(str(error))}", 1))
 
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
     """Leave at once: an exception could be swallowed inside a callback, and a killed transaction leaves no trace."""
     show_cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""
-    _tell(f"{show_cursor}Interrupted; the statement that ran has written nothing.")
+    terminal.tell(f"{show_cursor}Interrupted; the statement that ran has written nothing.")
     os._exit(130)
 
 
@@ -98,14 +89,14 @@ def demo_command(
     if db.exists():
         raise DataError(f"{db} exists already. Remove it, or name another file: sqlml demo --db other.duckdb")
     with sqlml.connect(db) as con:
-        _tell(f"Writing a shop of {customers:,} customers to {db} ...")
+        terminal.tell(f"Writing a shop of {customers:,} customers to {db} ...")
         demo.write_shop(con.native, customers)
         statement = "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])"
-        _tell(f"sqlml> {statement};\nTraining takes about a minute.")
-        _show_record(con, statement)
+        terminal.tell(f"sqlml> {statement};\nTraining takes about a minute.")
+        _show_training(con, statement)
         for query in DEMO_QUERIES:
             print(f"sqlml> {query};")
-            _show(con, query)
+            terminal.show(con, query)
     print(f"""Type next:
   sqlml query --db {db} "SELECT * FROM ml.metrics"
   sqlml query --db {db} "SELECT name, detail FROM ml.features"
@@ -163,13 +154,13 @@ def map_command(
         return
     with sqlml.connect(db) as con:
         behavior.write(con.native, script)
-    _tell(f"Written. Next: sqlml check --db {db}, then sqlml train churn --db {db} --horizon 90d")
+    terminal.tell(f"Written. Next: sqlml check --db {db}, then sqlml train churn --db {db} --horizon 90d")
 
 
 @app.command()
 def check(db: Database) -> None:
     """Report every breach of the behaviour contract, with counts and the SQL that shows the rows."""
-    with _open(db, read_only=True) as con:
+    with terminal.open_database(db, read_only=True) as con:
         relations = behavior.read(con.native)
         known = behavior.facts(con.native)
         print(f"{known.n_events:,} events of {known.n_customers:,} customers, "
@@ -192,15 +183,17 @@ def train(db: Path, name: str, sql: Path | None, replace: bool, **given: object)
     sqlml train churn --sql churn.sql     # any CREATE MODEL statement
     """
     if sql is not None:
-        with _open(db) as con:
-            _show_record(con, _statement_of(sql, name))
+        with terminal.open_database(db) as con:
+            _show_training(con, _statement_of(sql, name))
         return
     values = {key: value for key, value in given.items() if value is not None and value != []}
     if "horizon" not in values:
         raise OptionError("How far ahead? Give --horizon, e.g. --horizon 90d. A file with --sql is the other way.")
     pairs = ", ".join(f"{key} = {_sql(value)}" for key, value in values.items())
-    with _open(db) as con:
-        _show_record(con, f"CREATE {'OR REPLACE ' if replace else ''}MODEL {identifier(name)} OPTIONS ({pairs})")
+    with terminal.open_database(db) as con:
+        terminal.show_record(
+            con, f"CREATE {'OR REPLACE ' if replace else ''}MODEL {identifier(name)} OPTIONS ({pairs})"
+        )
 
 
 def _with_option_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -246,17 +239,17 @@ def query(
     """Run SQL, with model functions, and show the result of the last statement."""
     if format is Format.parquet and output is None:
         raise typer.BadParameter("--format parquet needs --output FILE")
-    form = format or _format_of(output)
+    form = format or terminal.format_of(output)
     script = sys.stdin.read() if sql == "-" else sql
-    with _open(db, read_only=_only_reads(script)) as con:
+    with terminal.open_database(db, read_only=terminal.only_reads(script)) as con:
         relation = con.sql(script)
         if relation is None:
             return
         if form is Format.table:
-            shown = _table(relation)
+            shown = terminal.as_text(relation)
             print(shown) if output is None else output.write_text(f"{shown}\n", encoding="utf-8")
         else:
-            _export(con, relation, form, output)
+            terminal.export(con, relation, form, output)
 
 
 @app.command()
@@ -270,7 +263,7 @@ def score(
 ) -> None:
     """Score every customer into a table or file, for a BI tool to read."""
     to_file = Path(to).suffix.lower() in (".parquet", ".csv", ".json")
-    with _open(db, read_only=to_file) as con:
+    with terminal.open_database(db, read_only=to_file) as con:
         version = con.catalog().version(model)
         if isinstance(version.options, QueryOptions):
             raise ModelError(
@@ -286,7 +279,7 @@ def score(
             rows = con.execute(f"COPY ({select}) TO {literal(to)}").fetchall()[0][0]
         else:
             rows = _write_scores(con, to, select)
-        _tell(f"Scored {rows:,} customers with {model} version {version.version} into {to}.")
+        terminal.tell(f"Scored {rows:,} customers with {model} version {version.version} into {to}.")
 
 
 @app.command("report")
@@ -312,30 +305,188 @@ def report_command(
         raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
     if path.exists() and db.exists() and path.samefile(db):
         raise DataError(f"{path} is the database itself: name another file, e.g. -o {report.file_name(model)}")
-    with _open(db, read_only=True) as con:
+    with terminal.open_database(db, read_only=True) as con:
         found = con.catalog().version(model, version)
         path.write_text(report.page(con.native, found), encoding="utf-8")
-    _tell(f"Wrote the report of {model} version {found.version} to {path}.")
+    terminal.tell(f"Wrote the report of {model} version {found.version} to {path}.")
 
 
 @app.command()
 def models(db: Database) -> None:
     """List the models with their promoted versions."""
-    with _open(db, read_only=True) as con:
-        _show(con, "SHOW MODELS")
+    with terminal.open_database(db, read_only=True) as con:
+        terminal.show(con, "SHOW MODELS")
+
+
+@app.command()
+def describe(db: Database, model: Model, version: Number = None) -> None:
+    """Show the record of a model: what it predicts, how it was tested, what it was trained on."""
+    _run(db, f"DESCRIBE MODEL {identifier(model)}{_numbered(version)}", read_only=True)
+
+
+@app.command()
+def explain(
+    db: Database,
+    model: Model,
+    version: Number = None,
+    rows: Annotated[str | None, typer.Option("--for", help="A query: explain the answer to each of its rows.")] = None,
+) -> None:
+    """Show how a model was made, or why rows get the answers they get.
+
+    sqlml explain churn
+
+    sqlml explain churn --for "SELECT customer_id FROM behavior.customers LIMIT 3"
+    """
+    given = f" FOR {rows}" if rows else ""
+    _run(db, f"EXPLAIN MODEL {identifier(model)}{_numbered(version)}{given}", read_only=True)
+
+
+@app.command()
+def evaluate(
+    db: Database,
+    model: Model,
+    version: Number = None,
+    on: Annotated[str | None, typer.Option(help="A query: evaluate on its rows instead.")] = None,
+) -> None:
+    """Show the metrics of a model, of its test or of rows that a query gives.
+
+    sqlml evaluate churn
+
+    sqlml evaluate churn --on "SELECT customer_id, TIMESTAMP '2025-06-01' AS as_of FROM behavior.customers"
+    """
+    given = f" ON {on}" if on else ""
+    _run(db, f"EVALUATE MODEL {identifier(model)}{_numbered(version)}{given}", read_only=True)
+
+
+@app.command()
+def backtest(
+    db: Database,
+    model: Model,
+    start: Annotated[str, typer.Option("--from", help="The first cut-off, e.g. 2025-01-01.")],
+    end: Annotated[str, typer.Option("--to", help="No cut-off lies after it.")],
+    every: Annotated[str, typer.Option(help="The distance between cut-offs, e.g. '1 month'.")],
+) -> None:
+    """Retrain the recipe of a model at each cut-off and test it on the window after it.
+
+    sqlml backtest churn --from 2025-01-01 --to 2025-07-01 --every "1 month"
+    """
+    _run(db, f"BACKTEST MODEL {identifier(model)} FROM {literal(start)} TO {literal(end)} EVERY {literal(every)}")
+
+
+@app.command()
+def retrain(
+    db: Database,
+    model: Model,
+    gate: Annotated[bool, typer.Option("--gate", help="Promote it only where it is not worse than before.")] = False,
+    option: Annotated[list[str] | None, typer.Option(help="KEY=VALUE, an option that changes. Repeatable.")] = None,
+) -> None:
+    """Run the recipe of a model again on what the data are now: a new version, promoted.
+
+    sqlml retrain churn
+
+    sqlml retrain churn --gate --option width=64
+    """
+    pairs = [f"gate = {gate}".lower(), *map(_pair, option or ())]
+    _run(db, f"ALTER MODEL {identifier(model)} RETRAIN OPTIONS ({', '.join(pairs)})")
+
+
+@app.command()
+def promote(db: Database, model: Model, version: Annotated[int, typer.Argument(help="Its version.")]) -> None:
+    """Let the functions of a model be those of one of its versions."""
+    _run(db, f"ALTER MODEL {identifier(model)} PROMOTE VERSION {version}")
+
+
+@app.command()
+def rollback(db: Database, model: Model) -> None:
+    """Go back to the version that was promoted before."""
+    _run(db, f"ALTER MODEL {identifier(model)} ROLLBACK")
+
+
+@app.command()
+def rename(db: Database, model: Model, to: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+    """Give a model and its functions another name."""
+    _run(db, f"ALTER MODEL {identifier(model)} RENAME TO {identifier(to)}")
+
+
+@app.command("export")
+def export_command(
+    db: Database,
+    model: Model,
+    file: Annotated[Path, typer.Argument(help="The file to write, e.g. churn.sqlml.")],
+    version: Number = None,
+) -> None:
+    """Write a model to one file that another database can import."""
+    sql = f"EXPORT MODEL {identifier(model)}{_numbered(version)} TO {literal(str(file))}"
+    _run(db, sql, read_only=True)
+
+
+@app.command("import")
+def import_command(
+    db: Database,
+    model: Model,
+    file: Annotated[Path, typer.Argument(help="A file that export wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Add a version where the model exists.")] = False,
+) -> None:
+    """Take a model from a file, check it, and make its functions."""
+    _run(db, f"IMPORT {'OR REPLACE ' if replace else ''}MODEL {identifier(model)} FROM {literal(str(file))}")
 
 
 @app.command()
 def drop(
     db: Database,
-    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    name: Model,
+    version: Number = None,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="No error where there is none.")] = False,
 ) -> None:
-    """Remove a model, its versions and its functions."""
-    with _open(db) as con:
+    """Remove a model, its versions and its functions, or one version that is not promoted."""
+    with terminal.open_database(db) as con:
         is_there = name in con.catalog().models()
-        con.execute(f"DROP MODEL {'IF EXISTS ' if if_exists else ''}{identifier(name)}").fetchall()
-        _tell(f"Dropped {name}." if is_there else f"There was no model {name}.")
+        condition = "IF EXISTS " if if_exists else ""
+        con.execute(f"DROP MODEL {condition}{identifier(name)}{_numbered(version)}").fetchall()
+    what = f"version {version} of {name}" if version else name
+    terminal.tell(f"Dropped {what}." if is_there else f"There was no model {name}.")
+
+
+@app.command()
+def shell(
+    db: Database,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Open the file for reading alone.")] = False,
+) -> None:
+    """Open a prompt for SQL and the statements of sqlml, with history and completion; .help says more."""
+    prompt = import_module("sqlml.shell")
+    with terminal.open_database(db, read_only=read_only) as con:
+        prompt.run(con)
+
+
+def _show_training(con: Connection, statement: str) -> None:
+    terminal.announce_training()
+    terminal.show_record(con, statement)
+
+
+def _run(db: Path, statement: str, *, read_only: bool = False) -> None:
+    with terminal.open_database(db, read_only=read_only) as con:
+        terminal.run(con, statement)
+
+
+def _numbered(version: int | None) -> str:
+    return f" VERSION {version}" if version is not None else ""
+
+
+def _pair(text: str) -> str:
+    """KEY=VALUE as an option of SQL: a number, a list or a truth as it stands, all else as text."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"--option {text}: write KEY=VALUE, e.g. --option width=64")
+    is_plain = value.lower() in ("true", "false", "null") or value.startswith("[") or _is_number(value)
+    return f"{identifier(key.strip())} = {value if is_plain else literal(value)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _report() -> ModuleType:
@@ -344,33 +495,6 @@ def _report() -> ModuleType:
         return import_module("sqlml.report")
     except ModuleNotFoundError as error:
         raise SqlmlError(f"A report needs {error.name}: pip install 'sqlml[report]'") from error
-
-
-def _format_of(output: Path | None) -> Format:
-    ending = output.suffix.lower().removeprefix(".") if output else ""
-    return Format(ending) if ending in Format.__members__ else Format.table
-
-
-def _only_reads(script: str) -> bool:
-    """Whether a script can run on a file opened read-only, beside others that read it."""
-    from sqlml.statements import Foreign, ShowModels, parse  # noqa: PLC0415
-
-    kinds = duckdb.StatementType
-    return all(
-        all(found.type in (kinds.SELECT, kinds.EXPLAIN) for found in duckdb.extract_statements(statement.text))
-        if isinstance(statement, Foreign)
-        else isinstance(statement, ShowModels)
-        for statement in parse(script)
-    )
-
-
-@contextmanager
-def _open(db: Path, *, read_only: bool = False) -> Iterator[Connection]:
-    """An existing database: a misspelt path must not make a new one."""
-    if not db.exists():
-        raise DataError(f"There is no database {db}. `sqlml map --db {db}` or `sqlml demo` makes one.")
-    with sqlml.connect(db, read_only=read_only) as con:
-        yield con
 
 
 def _nth(name: str, values: Sequence[str] | None, index: int, sources: int) -> str | None:
@@ -416,68 +540,6 @@ def _write_scores(con: Connection, name: str, select: str) -> int:
     return int(rows)
 
 
-def _show_record(con: Connection, statement: str) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    if not sys.stderr.isatty():
-        _tell("Training; this takes a minute or more. On a terminal a bar shows how far it is.")
-    rows = con.execute(statement).fetchall()
-    table = Table(show_header=False, box=None, pad_edge=False)
-    previous = ""
-    for topic, item, detail in rows:
-        table.add_row(topic if topic != previous else "", item, detail)
-        previous = topic
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    with console.capture() as captured:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
-
-
-def _show(con: Connection, sql: str) -> None:
-    relation = con.sql(sql)
-    if relation is not None:
-        print(_table(relation))
-
-
-def _table(relation: duckdb.DuckDBPyRelation) -> str:
-    return str(relation).rstrip("\n")
-
-
-def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None) -> None:
-    """Write a file; for standard output, by way of one."""
-    repeated = {name for name in relation.columns if relation.columns.count(name) > 1}
-    if repeated:
-        raise DataError(f"The result has the column {sorted(repeated)[0]} twice: name them apart with AS.")
-    options = {Format.csv: ", HEADER", Format.json: ", ARRAY true"}.get(form, "")
-    with tempfile.TemporaryDirectory() as folder:
-        path = output or Path(folder) / "result"
-        con.register("sqlml_result", relation.to_arrow_table())
-        columns = zip(map(identifier, relation.columns), map(str, relation.types), strict=True)
-        finite = [
-            _finite(name) if form is Format.json and kind in ("FLOAT", "DOUBLE") else name for name, kind in columns
-        ]
-        select = f"SELECT {', '.join(finite)} FROM sqlml_result"
-        con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
-        if output is None:
-            sys.stdout.write(path.read_text(encoding="utf-8"))
-
-
-def _finite(column: str) -> str:
-    """JSON knows no NaN and no infinity."""
-    return f"CASE WHEN isfinite({column}) THEN {column} END AS {column}"
-
-
-def _locked(message: str) -> str:
-    if "lock" in message.lower() and "conflicting" in message.lower():
-        return f"{message}\nAnother process has the file open for writing: close it there. Reading alone can be shared."
-    return message
-
-
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr)
-
-
 def _say(message: str, code: int) -> int:
-    _tell(message)
+    terminal.tell(message)
     return code

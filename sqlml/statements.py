@@ -212,6 +212,18 @@ def parse(script: str) -> list[Statement]:
     return [s for s in statements if not isinstance(s, Foreign) or _has_code(s.text)]
 
 
+def split(script: str) -> list[str]:
+    """The texts of the statements of a script, ours and DuckDB's, without their semicolons; an open quote ends one."""
+    source = script.encode()
+    return [source[tokens[0].start : tokens[-1].end].decode() for tokens, _ in _pieces(source)]
+
+
+def is_complete(script: str) -> bool:
+    """Whether a script ends with a semicolon that closes a statement."""
+    tokens = [token for token in _tokens(script.encode()) if token.kind != "comment"]
+    return bool(tokens) and tokens[-1].text == ";"
+
+
 def _has_code(text: str) -> bool:
     return any(t.kind != "comment" and t.text != ";" for t in _tokens(text.encode()))
 

@@ -1,0 +1,154 @@
+"""What the command line reads and shows: databases, tables, records, files."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+import sqlml
+from sqlml.connection import Connection
+from sqlml.errors import DataError
+from sqlml.queries import identifier, literal
+from sqlml.statements import (
+    BacktestModel,
+    CreateModel,
+    DescribeModel,
+    EvaluateModel,
+    ExplainModel,
+    ExportModel,
+    Foreign,
+    ImportModel,
+    RetrainModel,
+    ShowModels,
+    parse,
+)
+
+RECORDS = (CreateModel, DescribeModel, ImportModel)
+SHORT = "* REPLACE (value::FLOAT AS value, low::FLOAT AS low, high::FLOAT AS high)"
+"""Fewer digits, so that every column of metrics has its place."""
+TRAININGS = (CreateModel, RetrainModel, BacktestModel)
+
+
+class Format(StrEnum):
+    """How `query` writes a result."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+    parquet = "parquet"
+
+
+def format_of(output: Path | None) -> Format:
+    """By the ending of the file."""
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    return Format(ending) if ending in Format.__members__ else Format.table
+
+
+def only_reads(script: str) -> bool:
+    """Whether a script can run on a file opened read-only, beside others that read it."""
+    kinds = duckdb.StatementType
+    return all(
+        all(found.type in (kinds.SELECT, kinds.EXPLAIN) for found in duckdb.extract_statements(statement.text))
+        if isinstance(statement, Foreign)
+        else isinstance(statement, (ShowModels, DescribeModel, EvaluateModel, ExplainModel, ExportModel))
+        for statement in parse(script)
+    )
+
+
+@contextmanager
+def open_database(db: Path, *, read_only: bool = False) -> Iterator[Connection]:
+    """An existing database: a misspelt path must not make a new one."""
+    if not db.exists():
+        raise DataError(f"There is no database {db}. `sqlml map --db {db}` or `sqlml demo` makes one.")
+    with sqlml.connect(db, read_only=read_only) as con:
+        yield con
+
+
+def announce_training() -> None:
+    """Say that it takes a while where no bar can be shown."""
+    if not sys.stderr.isatty():
+        tell("Training; this takes a minute or more. On a terminal a bar shows how far it is.")
+
+
+def show_record(con: Connection, statement: str) -> None:
+    """Run a statement that gives (topic, item, detail), and show them as an outline."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    rows = con.execute(statement).fetchall()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    previous = ""
+    for topic, item, detail in rows:
+        table.add_row(topic if topic != previous else "", item, detail)
+        previous = topic
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    with console.capture() as captured:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def run(con: Connection, statement: str) -> None:
+    """Run one statement and show its result as suits it."""
+    (parsed,) = parse(statement)
+    if isinstance(parsed, TRAININGS):
+        announce_training()
+    if isinstance(parsed, RECORDS) or (isinstance(parsed, ExplainModel) and parsed.query is None):
+        show_record(con, statement)
+    elif isinstance(parsed, (EvaluateModel, BacktestModel)):
+        print(as_text(con.sql(statement).project(SHORT)))
+    else:
+        show(con, statement)
+
+
+def show(con: Connection, sql: str) -> None:
+    """Run SQL and show the result of its last statement as a table."""
+    relation = con.sql(sql)
+    if relation is not None:
+        print(as_text(relation))
+
+
+def as_text(relation: duckdb.DuckDBPyRelation) -> str:
+    """A result as DuckDB draws it."""
+    return str(relation).rstrip("\n")
+
+
+def export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None) -> None:
+    """Write a file; for standard output, by way of one."""
+    repeated = {name for name in relation.columns if relation.columns.count(name) > 1}
+    if repeated:
+        raise DataError(f"The result has the column {sorted(repeated)[0]} twice: name them apart with AS.")
+    options = {Format.csv: ", HEADER", Format.json: ", ARRAY true"}.get(form, "")
+    with tempfile.TemporaryDirectory() as folder:
+        path = output or Path(folder) / "result"
+        con.register("sqlml_result", relation.to_arrow_table())
+        columns = zip(map(identifier, relation.columns), map(str, relation.types), strict=True)
+        finite = [
+            _finite(name) if form is Format.json and kind in ("FLOAT", "DOUBLE") else name for name, kind in columns
+        ]
+        select = f"SELECT {', '.join(finite)} FROM sqlml_result"
+        con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
+        if output is None:
+            sys.stdout.write(path.read_text(encoding="utf-8"))
+
+
+def _finite(column: str) -> str:
+    """JSON knows no NaN and no infinity."""
+    return f"CASE WHEN isfinite({column}) THEN {column} END AS {column}"
+
+
+def with_advice(message: str) -> str:
+    """A message of DuckDB's, and what to do where a lock is the reason."""
+    if "lock" in message.lower() and "conflicting" in message.lower():
+        return f"{message}\nAnother process has the file open for writing: close it there. Reading alone can be shared."
+    return message
+
+
+def tell(message: str) -> None:
+    """Write to standard error, which is no result."""
+    print(message, file=sys.stderr)
