@@ -100,17 +100,15 @@ def run(con: Connection, statement: str) -> None:
         announce_training()
     if isinstance(parsed, RECORDS) or (isinstance(parsed, ExplainModel) and parsed.query is None):
         show_record(con, statement)
-    elif isinstance(parsed, (EvaluateModel, BacktestModel)):
-        print(as_text(con.sql(statement).project(SHORT)))
     else:
-        show(con, statement)
+        show(con, statement, SHORT if isinstance(parsed, (EvaluateModel, BacktestModel)) else "*")
 
 
-def show(con: Connection, sql: str) -> None:
+def show(con: Connection, sql: str, columns: str = "*") -> None:
     """Run SQL and show the result of its last statement as a table."""
     relation = con.sql(sql)
     if relation is not None:
-        print(as_text(relation))
+        print(as_text(relation if columns == "*" else relation.project(columns)))
 
 
 def as_text(relation: duckdb.DuckDBPyRelation) -> str:

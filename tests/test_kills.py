@@ -1,0 +1,81 @@
+"""A process killed at any moment leaves a file that opens, with the old state or the new one."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import sqlml
+from tests.conftest import one
+
+ROWS = "SELECT i, hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(600) t(i)"
+CREATE = f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', key = 'i', method = 'logistic', folds = 2) AS {ROWS}"
+SCRIPT = """
+import sys, sqlml
+with sqlml.connect(sys.argv[1]) as con:
+    print("ready", flush=True)
+    while True:
+        for statement in sys.argv[2:]:
+            con.execute(statement).fetchall()
+"""
+STATEMENTS = {
+    "create": [CREATE],
+    "retrain": ["ALTER MODEL m RETRAIN OPTIONS (gate = true, folds = 2)"],
+    "promote": ["ALTER MODEL m PROMOTE VERSION 1", "ALTER MODEL m PROMOTE VERSION 2"],
+    "import": ["IMPORT OR REPLACE MODEL m FROM '{archive}'"],
+}
+LONGEST = {"create": 4.0, "retrain": 4.0, "promote": 0.5, "import": 1.5}
+"""Seconds after which the process is killed at the latest: a first training takes about three."""
+KILLS = 5
+SEED = 20
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kills") / "m.sqlml"
+    with sqlml.connect() as con:
+        con.execute(CREATE).fetchall()
+        con.execute(f"EXPORT MODEL m TO '{path}'").fetchall()
+    return path
+
+
+@pytest.mark.parametrize("kind", STATEMENTS)
+def test_killed_at_random_moments(tmp_path, archive, kind):
+    path, rng = tmp_path / "killed.duckdb", random.Random(f"{SEED} {kind}")
+    with sqlml.connect(path) as con:
+        for _ in range(2):
+            con.execute(CREATE).fetchall()
+    statements = [statement.format(archive=archive) for statement in STATEMENTS[kind]]
+    for _ in range(KILLS):
+        _kill(path, statements, rng.uniform(0, LONGEST[kind]))
+        with sqlml.connect(path) as con:
+            _require_whole(con)
+
+
+def _kill(path, statements, delay):
+    command = [sys.executable, "-c", SCRIPT, str(path), *statements]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(delay)
+        assert process.poll() is None, "it ended before it could be killed"
+        process.kill()
+
+
+def _require_whole(con):
+    """Every version has all of its parts, nothing belongs to none, and the functions answer."""
+    versions = one(con, "SELECT count(*) FROM ml.versions")
+    assert versions >= 2
+    for table in ("weights", "macros", "functions", "metrics", "features", "predictions"):
+        parts = f"SELECT count(DISTINCT version_id), count_if(version_id NOT IN (SELECT version_id FROM ml.versions)) FROM ml.{table}"
+        assert con.execute(parts).fetchall() == [(versions, 0)], table
+    assert (
+        one(con, "SELECT count(*) FROM ml.models JOIN ml.versions USING (version_id) WHERE ml.models.model = 'm'") == 1
+    )
+    last = "SELECT version_id FROM ml.promotions ORDER BY promoted_at DESC, rowid DESC LIMIT 1"
+    assert one(con, last) == one(con, "SELECT version_id FROM ml.models")
+    assert one(con, "SELECT m_score({'x': 400})") > 0.5 > one(con, "SELECT m_score({'x': 100})")
