@@ -135,16 +135,17 @@ def losses(log: Columns) -> str:
     return _svg(figure, "losses")
 
 
-def base_rates(cutoffs: Mapping[str, Columns]) -> str:
-    """The base rate at every cut-off, by its purpose."""
-    figure, axes = _axes("", "base rate")
+def base_rates(cutoffs: Mapping[str, Columns], *, is_share: bool) -> str:
+    """The mean label at every cut-off, of a truth its share, by purpose."""
+    figure, axes = _axes("", "base rate" if is_share else "mean label")
     for purpose, (label, color, marker, size) in PURPOSES.items():
         points = cutoffs[purpose]
         if points:
             axes.plot(points["as_of"], points["base_rate"], color=color, marker=marker, markersize=size, label=label)
     axes.margins(0.08, 0.15)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent_tick))
+    if is_share:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(_percent_tick))
     locator = AutoDateLocator(minticks=2, maxticks=5)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

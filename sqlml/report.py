@@ -139,7 +139,7 @@ def page(cursor: duckdb.DuckDBPyConnection, version: Version) -> str:
         held_out=list(_held_out(source, version)),
         classes=list(_classes(source, version)),
         features=_features(source),
-        history=list(_history(source)),
+        history=list(_history(source, is_share=version.encoder.target.kind == "binary")),
         record=_record(source),
         percent=percent,
         count=count,
@@ -248,7 +248,7 @@ def _features(source: _Source) -> Row:
     return {"rows": found[:SHOWN_FEATURES], "more": len(found[SHOWN_FEATURES:])}
 
 
-def _history(source: _Source) -> Iterator[Figure]:
+def _history(source: _Source, *, is_share: bool) -> Iterator[Figure]:
     """How the training went, and what it was shown."""
     log = source.columns("SELECT * FROM ml.training_log WHERE version_id = $1 ORDER BY epoch")
     if len(log.get("epoch", ())) > 1:
@@ -256,8 +256,9 @@ def _history(source: _Source) -> Iterator[Figure]:
     cutoffs = source.rows("SELECT * FROM ml.cutoffs WHERE version_id = $1 ORDER BY as_of")
     if cutoffs:
         by_purpose = {name: _columns([row for row in cutoffs if row["purpose"] == name]) for name in charts.PURPOSES}
-        note = "The share of positives at each moment the training looked ahead from."
-        yield Figure("Base rate by cut-off", note, Markup(charts.base_rates(by_purpose)))
+        title, what = ("Base rate", "share of positives") if is_share else ("Mean label", "mean label")
+        note = f"The {what} at each moment the training looked ahead from."
+        yield Figure(f"{title} by cut-off", note, Markup(charts.base_rates(by_purpose, is_share=is_share)))
 
 
 def _record(source: _Source) -> list[tuple[str, list[Row]]]:

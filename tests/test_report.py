@@ -61,9 +61,9 @@ def text(html):
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", plain)).split())
 
 
-def test_a_behaviour_model_has_every_section_but_importance(shop):
+def test_a_behaviour_model_has_every_section(shop):
     html = page(shop, "churn")
-    assert headings(html) == ["Beside other methods", "Rows held out", "Training", "Record"]
+    assert headings(html) == ["Beside other methods", "Rows held out", "What matters", "Training", "Record"]
     assert charts(html) == [
         "ROC",
         "Precision and recall",
@@ -185,7 +185,7 @@ def test_labels_of_one_class_alone_draw_no_curve(shop, tmp_path):
     copy_to(shop, path, "UPDATE copied.ml.predictions SET label = 1")
     with sqlml.connect(path) as con:
         assert charts(page(con, "churn")) == ["Loss by epoch", "Base rate by cut-off"]
-        for table in ("predictions", "metrics", "cutoffs", "training_log"):
+        for table in ("predictions", "metrics", "cutoffs", "training_log", "importance"):
             con.execute(f"DELETE FROM ml.{table}").fetchall()
         assert headings(page(con, "churn")) == ["Record"]
 
