@@ -128,28 +128,32 @@ class Connection:
 
     def execute(self, query: object, parameters: object = None) -> Connection:
         """Run a script; the result of its last statement can be fetched."""
-        if not isinstance(query, str):
-            self._native.execute(query, parameters)  # type: ignore[arg-type]
+        _given, _parameters = query, parameters
+        del query, parameters  # DuckDB looks for the caller's tables among our variables first
+        if not isinstance(_given, str):
+            self._native.execute(_given, _parameters)  # type: ignore[arg-type]
             return self
-        for statement in parse(query):
-            if isinstance(statement, Foreign):
-                self._native.execute(statement.text, parameters)
+        for _statement in parse(_given):
+            if isinstance(_statement, Foreign):
+                self._native.execute(_statement.text, _parameters)
             else:
-                self._native.execute(*self._run(statement, parameters))
+                self._native.execute(*self._run(_statement, _parameters))
         return self
 
     def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
         """As DuckDB's `sql`: a relation of the last statement."""
-        if not isinstance(query, str):
-            return self._native.sql(query, **options)  # type: ignore[arg-type]
-        relation = None
-        for statement in parse(query):
-            if isinstance(statement, Foreign):
-                relation = self._native.sql(statement.text, **options)
+        _given, _options = query, options
+        del query, options
+        if not isinstance(_given, str):
+            return self._native.sql(_given, **_options)  # type: ignore[arg-type]
+        _relation = None
+        for _statement in parse(_given):
+            if isinstance(_statement, Foreign):
+                _relation = self._native.sql(_statement.text, **_options)
             else:
-                text, values = self._run(statement, options.get("params"))
-                relation = self._native.sql(text, params=values)
-        return relation
+                _text, _values = self._run(_statement, _options.get("params"))
+                _relation = self._native.sql(_text, params=_values)
+        return _relation
 
     query = sql
 
@@ -277,10 +281,10 @@ class Connection:
 
     def _rows(self, query: str, parameters: object) -> Any:  # noqa: ANN401
         """The rows of a query of the user's, an Arrow table: their parameters and Python variables count."""
-        relation = self._native.sql(query, params=parameters)
-        if relation is None:
+        _relation = self._native.sql(query, params=parameters)
+        if _relation is None:
             raise StatementError(f"A query with rows is expected, not: {query}")
-        return relation.to_arrow_table()
+        return _relation.to_arrow_table()
 
     @contextmanager
     def _workplace(self, database: str) -> Iterator[Workplace]:

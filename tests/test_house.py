@@ -16,6 +16,7 @@ import sqlml
 from sqlml import demo, options, queries
 from sqlml.cli import app
 from sqlml.options import BehaviorOptions, QueryOptions
+from sqlml.statements import FORMS
 from sqlml.tasks import METHODS, TASKS
 from tests.conftest import copy_to
 
@@ -48,6 +49,10 @@ def test_tasks_name_what_exists():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_readme_names_every_command(command):
     assert f"sqlml {command}" in (ROOT / "README.md").read_text()
+
+
+def test_the_readme_lists_every_statement():
+    assert "\n".join(FORMS) in (ROOT / "README.md").read_text()
 
 
 def test_the_documents_name_files_that_exist():

@@ -138,7 +138,7 @@ def test_cursors_see_a_new_model_and_lose_a_dropped_one(shop):
 
 
 def test_create_needs_replace_where_the_model_exists(shop):
-    with pytest.raises(ModelError, match="CREATE OR REPLACE MODEL"):
+    with pytest.raises(ModelError, match="OR REPLACE adds a version"):
         shop.execute(CHURN)
 
 
@@ -172,6 +172,10 @@ def test_variables_of_the_caller_are_tables(shop):
     asked = pa.table({"customer_id": [7, 8]})
     assert len(shop.execute("SELECT churn_score(customer_id) FROM asked").fetchall()) == len(asked)
     assert len(shop.sql("SELECT churn_score(customer_id) FROM asked").fetchall()) == 2
+    query = parameters = options = relation = text = asked
+    for name in ("query", "parameters", "options", "relation", "text"):
+        assert len(shop.execute(f"FROM {name} -- model").fetchall()) == len(shop.sql(f"FROM {name}").fetchall()) == 2
+    assert all(table is asked for table in (query, parameters, options, relation, text))
 
 
 def test_show_models(shop, con):
