@@ -1,14 +1,20 @@
 -- sql/catalog/report.sql: the record of one version in plain rows: what CREATE MODEL returns
 WITH v AS (FROM ml.versions WHERE version_id = $1
+), functions AS (
+    SELECT row_number() OVER (ORDER BY f.rowid) AS place, v.model || suffix AS name, is_table, v.query,
+           CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_]*') THEN name ELSE '"' || replace(name, '"', '""') || '"' END AS called
+    FROM ml.functions f, v WHERE f.version_id = $1
+), figures AS (
+    SELECT *, [CASE WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
+    FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL
 ), metric AS (
     SELECT method, population, min(value) FILTER (metric IN ('log_loss', 'rmse')) AS loss,
-           string_agg(label || ' ' || CASE metric WHEN 'n_rows' THEN format('{:,}', value::BIGINT) ELSE format('{:.4g}', value) END || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{:.4g}, {:.4g}]', low, high) END,
+           string_agg(label || ' ' || shown[1] || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{}, {}]', shown[2], shown[3]) END,
                       ', ' ORDER BY place) AS detail
-    FROM ml.metrics JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+    FROM figures JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
          (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
          (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
-         (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) shown(place, metric, label, is_main) USING (metric)
-    WHERE version_id = $1 AND value IS NOT NULL
+         (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) named(place, metric, label, is_main) USING (metric)
     GROUP BY method, population
 ), rows AS (
     SELECT 1 AS topic_order, 0 AS item_order, 'model' AS topic, model AS item,
@@ -21,10 +27,10 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
            || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]') ELSE '' END
            FROM v WHERE query IS NOT NULL
     UNION ALL SELECT 1, 5, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
-    UNION ALL SELECT 2, row_number() OVER (ORDER BY f.rowid), 'function', v.model || suffix,
-           CASE WHEN is_table THEN format('FROM {}(''relation with customer_id [, as_of]'')', v.model || suffix)
-                WHEN v.query IS NULL THEN format('SELECT {}(customer_id [, as_of])', v.model || suffix)
-                ELSE format('SELECT {}(t) FROM t', v.model || suffix) END FROM ml.functions f, v WHERE f.version_id = $1
+    UNION ALL SELECT 2, place, 'function', name,
+           CASE WHEN is_table THEN format('FROM {}(''relation with customer_id [, as_of]'')', called)
+                WHEN query IS NULL THEN format('SELECT {}(customer_id [, as_of])', called)
+                ELSE format('SELECT {}(t) FROM t', called) END FROM functions
     UNION ALL SELECT 3, row_number() OVER (ORDER BY purpose = 'train', as_of DESC), 'cut-off', strftime(as_of, '%Y-%m-%d %H:%M'),
            format('{}: {:,} customers, {} {:.3f}', purpose, n_rows, CASE (SELECT task FROM v) WHEN 'regression' THEN 'mean label' ELSE 'base rate' END, base_rate) FROM ml.cutoffs WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
