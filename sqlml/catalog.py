@@ -27,6 +27,7 @@ from sqlml.transforms import Encoder
 SCHEMA_VERSION = 2
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
+ROLLED_BACK = "rolled back"
 OF_VERSION = (
     "weights",
     "importance",
@@ -66,6 +67,12 @@ class Version:
     database: str
     query: str | None = None
     trained_until: datetime | None = None
+    horizon: timedelta | None = None
+
+    @property
+    def main_kind(self) -> str:
+        """The kind of the function that gives the answer to a customer."""
+        return "score" if "score" in self.function_kinds else "value"
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,7 @@ class NewVersion:
         kinds = tuple(dict.fromkeys(kind for kind, _, _ in self.functions))
         return Version(
             self.version_id, self.model, number, self.task, self.options.method, self.options, self.encoder, kinds,
-            database, self.query, self.trained_until,
+            database, self.query, self.trained_until, self.horizon,
         )  # fmt: skip
 
 
@@ -136,6 +143,17 @@ class Catalog:
         self._run("BEGIN")
         try:
             self._migrate()
+            yield
+        except BaseException:
+            self._run("ROLLBACK")
+            raise
+        self._run("COMMIT")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read within is of one moment, whatever others write meanwhile."""
+        self._run("BEGIN")
+        try:
             yield
         except BaseException:
             self._run("ROLLBACK")
@@ -215,20 +233,26 @@ class Catalog:
         return found[number]
 
     def version_before(self, model: str) -> Version:
-        """The version that a rollback goes back to.
+        """The version that a rollback goes back to: promotions are a stack, and a rollback takes the last one off.
 
         Raises:
             ModelError: There is none.
         """
         current = self.version(model)
-        query, values = queries.text("catalog/before"), {"model": model, "current": current.version_id}
-        rows = self._rows(query, values)
-        if not rows:
+        query = "SELECT version_id, reason FROM ml.promotions WHERE model = ? ORDER BY promoted_at, rowid"
+        standing: list[str] = []
+        for version_id, reason in self._rows(query, [model]):
+            while reason == ROLLED_BACK and standing and standing[-1] != version_id:
+                standing.pop()
+            standing += [version_id] if standing[-1:] != [version_id] else []
+        existing = {v.version_id for v in self.versions(promoted=False)} - {current.version_id}
+        earlier = [version_id for version_id in standing if version_id in existing]
+        if not earlier:
             raise ModelError(
                 f"Model '{model}' has no earlier promotion than that of version {current.version}. "
                 f"ALTER MODEL {model} PROMOTE VERSION n chooses any version."
             )
-        return self.version_with(rows[0][0])
+        return self.version_with(earlier[-1])
 
     def require(self, model: str) -> None:
         """Check that a model exists.
@@ -417,23 +441,21 @@ class Catalog:
         query = "SELECT suffix, is_table FROM ml.functions WHERE version_id = ?"
         return {(str(suffix), bool(is_table)) for suffix, is_table in self._rows(query, [version_id])}
 
-    def delete(self, model: str) -> list[str]:
-        """Remove a model with all its versions and functions. Returns the ids of the versions."""
+    def delete(self, model: str) -> None:
+        """Remove a model with all its versions and functions."""
         self._drop_functions(model)
         versions = [v.version_id for v in self.versions(promoted=False) if v.model == model]
         for version_id in versions:
             self.delete_version(version_id)
         for table in OF_MODEL:
             self._run(f"DELETE FROM ml.{table} WHERE model = ?", [model])
-        return versions
 
-    def prune(self, promoted: Version, kept: int | None) -> list[str]:
-        """Remove all but the newest versions of a model and the promoted one. Returns the ids of those removed."""
+    def prune(self, promoted: Version, kept: int | None) -> None:
+        """Remove all but the newest versions of a model and the promoted one."""
         mine = [v for v in self.versions(promoted=False) if v.model == promoted.model]
         surplus = [v.version_id for v in mine[: -kept or None] if v != promoted] if kept else []
         for version_id in surplus:
             self.delete_version(version_id)
-        return surplus
 
     def delete_version(self, version_id: str) -> None:
         """Remove one version, but not its record in the promotions."""
@@ -460,10 +482,10 @@ class Catalog:
         self.__dict__.pop("schema_version", None)
 
     def _version(self, *row: object) -> Version:
-        version_id, model, number, task, method, options, encoder, kinds, query, until = row
+        version_id, model, number, task, method, options, encoder, kinds, query, until, horizon = row
         return Version(
             str(version_id), str(model), int(str(number)), str(task), str(method), read_options(str(options)),
-            Encoder.from_json(str(encoder)), tuple(kinds), self._database, query, until,  # type: ignore[arg-type]
+            Encoder.from_json(str(encoder)), tuple(kinds), self._database, query, until, horizon,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _table(self, name: str) -> str:

@@ -18,7 +18,7 @@ import duckdb
 
 from sqlml import lifecycle, queries
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import CatalogError, ModelError, OptionError, StatementError
+from sqlml.errors import CatalogError, ModelError, OptionError, StatementError, first_line
 from sqlml.lifecycle import Workplace
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier
@@ -105,9 +105,10 @@ def register(connection: duckdb.DuckDBPyConnection) -> Connection:
     Returns:
         A connection over the same one that also understands sqlml's statements. Closing it closes nothing else.
     """
-    registry = Registry(connection, _load)
-    _register_all(connection, registry)
-    return Connection(connection.cursor(), connection, registry)
+    root = connection.cursor()  # one of its own: the connection may stand in a transaction
+    registry = Registry(root, _load)
+    _register_all(root, registry)
+    return Connection(connection.cursor(), root, registry)
 
 
 class Connection:
@@ -137,7 +138,7 @@ class Connection:
             if isinstance(_statement, Foreign):
                 self._native.execute(_statement.text, _parameters)
             else:
-                self._native.execute(*self._run(_statement, _parameters))
+                self._native.execute(*self._run(_statement, _parameters, self._rows(_statement, _parameters)))
         return self
 
     def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
@@ -151,7 +152,8 @@ class Connection:
             if isinstance(_statement, Foreign):
                 _relation = self._native.sql(_statement.text, **_options)
             else:
-                _text, _values = self._run(_statement, _options.get("params"))
+                _params = _options.get("params")
+                _text, _values = self._run(_statement, _params, self._rows(_statement, _params))
                 _relation = self._native.sql(_text, params=_values)
         return _relation
 
@@ -198,7 +200,7 @@ class Connection:
             raise AttributeError(name)
         return getattr(self._native, name)
 
-    def _run(self, statement: Statement, parameters: object) -> tuple[str, Any]:
+    def _run(self, statement: Statement, parameters: object, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
         database = self._database()
         if isinstance(statement, ShowModels | DescribeModel):
@@ -209,16 +211,15 @@ class Connection:
         with self._workplace(database) as place:
             if isinstance(statement, ExplainModel) and statement.query is not None:
                 return self._explanation(place, statement), parameters
-            return self._result(place, statement, parameters)
+            return self._result(place, statement, rows)
 
-    def _result(self, place: Workplace, statement: Statement, parameters: object) -> Shown:
+    def _result(self, place: Workplace, statement: Statement, rows: Any) -> Shown:  # noqa: ANN401
         match statement:
             case CreateModel() | RetrainModel() | BacktestModel() | ImportModel():
                 return queries.text(f"catalog/{RECORDS[type(statement)]}"), [
-                    self._version(place, statement, parameters).version_id
+                    _version(place, statement, rows).version_id
                 ]
             case EvaluateModel(name, number, query) if query is not None:
-                rows = self._rows(query, parameters)
                 return _values(EVALUATION, _late("inquiry").evaluate(place, name, number, rows))
             case ExportModel(name, number, path):
                 size = _late("archive").write(place, name, number, path)
@@ -227,64 +228,34 @@ class Connection:
                 return _stored(Catalog(place.cursor, place.database), statement, name, number)
         return _alter(place, statement)
 
-    def _version(self, place: Workplace, statement: Statement, parameters: object) -> Version:
-        """The version that a statement makes, or tells of."""
-        version: Version
-        match statement:
-            case CreateModel():
-                version = self._create(place, statement, parameters)
-            case RetrainModel():
-                version = self._retrain(place, statement)
-            case ImportModel(name, path, is_replace):
-                version = _late("archive").read(place, name, path, is_replace=is_replace)
-            case BacktestModel(name, start, end, every):
-                parts = (("FROM", start), ("TO", end), ("EVERY", every))
-                texts = [_moment(place.cursor, word, text) for word, text in parts]
-                version = _late("pipeline").backtest(place, name, *texts)
-        return version
-
-    def _create(self, place: Workplace, statement: CreateModel, parameters: object) -> Version:
-        name, is_replace = statement.name, statement.is_replace
-        store = Catalog(place.cursor, place.database)
-        if statement.if_not_exists and name in store.models():
-            return store.version(name)
-        values = _constants(place.cursor, statement.options)
-        made: Version
-        if statement.query is None:
-            made = _late("pipeline").create_behavior_model(place, name, values, is_replace=is_replace)
-        else:
-            rows = self._rows(statement.query, parameters)
-            create = _late("pipeline").create_query_model
-            made = create(place, name, values, statement.query, rows, is_replace=is_replace)
-        return made
-
-    def _retrain(self, place: Workplace, statement: RetrainModel) -> Version:
-        version = Catalog(place.cursor, place.database).version(statement.name)
-        values = _constants(place.cursor, statement.options)
-        try:
-            rows = None if version.query is None else self._rows(version.query, None)
-        except duckdb.Error as error:
-            reason = str(error).partition("\n")[0]
-            raise ModelError(
-                f"The query of model '{version.model}' does not run again: {reason}. "
-                f"CREATE OR REPLACE MODEL {version.model} ... AS query gives it another."
-            ) from error
-        made: Version = _late("pipeline").retrain(place, statement.name, values, rows)
-        return made
-
     def _explanation(self, place: Workplace, statement: ExplainModel) -> str:
         store = Catalog(place.cursor, place.database)
         version = store.version(statement.name, statement.version)
-        place.registry.register(version)
         text: str = _late("inquiry").explanation(store, version, statement.query)
         return text
 
-    def _rows(self, query: str, parameters: object) -> Any:  # noqa: ANN401
-        """The rows of a query of the user's, an Arrow table: their parameters and Python variables count."""
-        _relation = self._native.sql(query, params=parameters)
+    def _rows(self, _statement: Statement, _parameters: object) -> Any:  # noqa: ANN401
+        """The rows of the query of a statement, an Arrow table: the caller's parameters and Python variables count."""
+        _query = self._query_of(_statement)
+        if _query is None:
+            return None
+        try:
+            _relation = self._native.sql(_query, params=_parameters)
+        except duckdb.Error as _error:
+            if isinstance(_statement, RetrainModel):
+                raise ModelError(
+                    f"The query of model '{_statement.name}' does not run again: {first_line(_error)}. "
+                    f"CREATE OR REPLACE MODEL {_statement.name} ... AS query gives it another."
+                ) from _error
+            raise
         if _relation is None:
-            raise StatementError(f"A query with rows is expected, not: {query}")
+            raise StatementError(f"A query with rows is expected, not: {_query}")
         return _relation.to_arrow_table()
+
+    def _query_of(self, statement: Statement) -> str | None:
+        if isinstance(statement, RetrainModel):
+            return self.catalog().version(statement.name).query
+        return statement.query if isinstance(statement, CreateModel | EvaluateModel) else None
 
     @contextmanager
     def _workplace(self, database: str) -> Iterator[Workplace]:
@@ -301,6 +272,38 @@ class Connection:
         except duckdb.TransactionException:
             raise ModelError(f"{what} is a transaction of its own: COMMIT or ROLLBACK yours first.") from None
         self._native.rollback()
+
+
+def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # noqa: ANN401
+    """The version that a statement makes, or tells of."""
+    version: Version
+    match statement:
+        case CreateModel():
+            version = _create(place, statement, rows)
+        case RetrainModel(name, texts):
+            version = _late("pipeline").retrain(place, name, _constants(place.cursor, texts), rows)
+        case ImportModel(name, path, is_replace):
+            version = _late("archive").read(place, name, path, is_replace=is_replace)
+        case BacktestModel(name, start, end, every):
+            parts = (("FROM", start), ("TO", end), ("EVERY", every))
+            moments = [_moment(place.cursor, word, text) for word, text in parts]
+            version = _late("pipeline").backtest(place, name, *moments)
+    return version
+
+
+def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # noqa: ANN401
+    name, is_replace = statement.name, statement.is_replace
+    store = Catalog(place.cursor, place.database)
+    if statement.if_not_exists and name in store.models():
+        return store.version(name)
+    values = _constants(place.cursor, statement.options)
+    made: Version
+    if statement.query is None:
+        made = _late("pipeline").create_behavior_model(place, name, values, is_replace=is_replace)
+    else:
+        create = _late("pipeline").create_query_model
+        made = create(place, name, values, statement.query, rows, is_replace=is_replace)
+    return made
 
 
 def _show(store: Catalog, statement: ShowModels | DescribeModel) -> Shown:
@@ -349,7 +352,7 @@ def _load(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Fo
 
 
 def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None:
-    """Register the promoted versions of every attached database."""
+    """Register the versions of every attached database."""
     with native.cursor() as cursor:
         query = "SELECT database_name, readonly FROM duckdb_databases() WHERE NOT internal"
         for database, is_read_only in cursor.execute(query).fetchall():
@@ -359,7 +362,7 @@ def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None
             if not is_read_only:
                 cursor.execute(f"USE {identifier(database)}").fetchall()
                 store.upgrade()
-            for version in store.versions():
+            for version in store.versions(promoted=False):
                 try:
                     registry.register(version)
                 except ModelError as error:
@@ -384,8 +387,7 @@ def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
     try:
         value, shown, kind = cursor.execute(query).fetchall()[0]
     except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]
-        raise OptionError(f"Option {key} = {text} is not a constant that DuckDB can read: {reason}") from error
+        raise OptionError(f"Option {key} = {text} is no constant that DuckDB can read: {first_line(error)}") from error
     return shown if kind in ("INTERVAL", "DATE") or kind.startswith("TIMESTAMP") else value
 
 

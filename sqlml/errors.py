@@ -46,3 +46,8 @@ def did_you_mean(asked: str, known: Iterable[str], kind: str) -> str:
     close = get_close_matches(asked.lower(), names, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return f" {kind.capitalize()}: {', '.join(names)}.{hint}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error of DuckDB's says, without the place in a text that the user has not written."""
+    return str(error).partition("\n")[0].rstrip(".")

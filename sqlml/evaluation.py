@@ -242,6 +242,10 @@ class Conformal:
     quantiles: NDArray[np.float64]
     edges: tuple[float, ...] = ()
 
+    def carried(self, power: float) -> Conformal:
+        """For numbers that are multiplied by `power`."""
+        return Conformal(self.quantiles * power, tuple(edge * power for edge in self.edges))
+
 
 def conformal(answers: Vector, labels: Vector, target: Target) -> Conformal:
     """From answers (n,) or (n, size) to rows that the model was not trained on."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import cast
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import behavior, catalog, evaluation, planning, queries, registry, targets
+from sqlml import behavior, catalog, evaluation, queries, registry, targets
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import DataError, did_you_mean
+from sqlml.errors import DataError, did_you_mean, first_line
 from sqlml.evaluation import HeldOut
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
@@ -34,74 +35,88 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.Table) ->
     version = store.version(name, number)
     place.registry.register(version)
     place.cursor.register(ARROW, rows)
-    in_sample: bool | None = None
-    if isinstance(version.options, BehaviorOptions):
-        query, values, in_sample = _customers(place.cursor, version, version.options, rows.column_names)
-    else:
-        chosen = cast("QueryOptions", version.options)
-        query, values = _rows(version, chosen, rows.column_names), {}
-    found = _run(place.cursor, query, values)
+    with store.snapshot():
+        found, in_sample = _found(place.cursor, version, rows.column_names)
     place.cursor.unregister(ARROW)
     if not len(found):
         raise DataError("No row of the query has both an answer and a label.")
     target = version.encoder.target
-    scores = found.column("score").to_pylist()
-    answers = np.array(scores, np.float32)
+    answers = np.array(found.column("score").to_pylist(), np.float32)
     held_out = HeldOut(found.drop_columns(["score"]), [(version.method, answers)])
     evaluation.compare(place.cursor, held_out, version.options.seed, target)
     return [(*row, in_sample) for row in store.metrics() if row[1] == "all"]
+
+
+def _found(cursor: duckdb.DuckDBPyConnection, version: Version, given: Sequence[str]) -> tuple[pa.Table, bool | None]:
+    """Keys, labels and scores, and whether the training knew a label that is asked for."""
+    if isinstance(version.options, BehaviorOptions):
+        return _customers(cursor, version, version.options, given)
+    _require_known_labels(cursor, version, given)
+    label = _label(version)
+    if version.encoder.target.kind == "binary":
+        label = f"({label}) = 1"
+    answers = catalog.internal_macros(version.version_id)["answers"]
+    return _run(cursor, queries.text("catalog/evaluate_rows", label=label, answers=answers, row=ROW), {}), None
 
 
 def _run(cursor: duckdb.DuckDBPyConnection, query: str, values: dict[str, object]) -> pa.Table:
     try:
         return cursor.sql(query, params=values).to_arrow_table()
     except duckdb.BinderException as error:
-        raise DataError(f"The rows do not fit the model: {str(error).partition(chr(10))[0]}") from error
+        raise DataError(f"The rows do not fit the model: {first_line(error)}.") from error
 
 
-def _rows(version: Version, chosen: QueryOptions, given: Sequence[str]) -> str:
-    column, target = str(chosen.label), version.encoder.target
+def _require_known_labels(cursor: duckdb.DuckDBPyConnection, version: Version, given: Sequence[str]) -> None:
+    column = str(cast("QueryOptions", version.options).label)
     if column.lower() not in map(str.lower, given):
         raise DataError(f"EVALUATE needs the label: the query has no column '{column}'." + did_you_mean(
             column, given, "columns"))  # fmt: skip
-    label = f"{ROW}.{identifier(column)}"
-    if target.levels:
-        place = f"list_position([{', '.join(map(literal, target.levels))}], {label}::VARCHAR) - 1"
-        label = f"({place}) = 1" if target.kind == "binary" else place
-    answers = catalog.internal_macros(version.version_id)["answers"]
-    return queries.text("catalog/evaluate_rows", label=label, answers=answers, row=ROW)
+    quoted = f"{ROW}.{identifier(column)}"
+    query = f"""SELECT count(*), any_value({quoted}::VARCHAR) FROM {ARROW} {ROW}
+                WHERE {quoted} IS NOT NULL AND ({_label(version)}) IS NULL"""
+    count, example = cursor.execute(query).fetchall()[0]
+    if count:
+        known = ", ".join(version.encoder.target.levels)
+        raise DataError(
+            f"{count:,} rows have a label that the model does not know, such as {example}; it knows {known}."
+        )
+
+
+def _label(version: Version) -> str:
+    """The label of a row as a number: of classes its code."""
+    label = f"{ROW}.{identifier(str(cast('QueryOptions', version.options).label))}"
+    levels = version.encoder.target.levels
+    return f"list_position([{', '.join(map(literal, levels))}], {label}::VARCHAR) - 1" if levels else label
 
 
 def _customers(
     cursor: duckdb.DuckDBPyConnection, version: Version, chosen: BehaviorOptions, given: Sequence[str]
-) -> tuple[str, dict[str, object], bool]:
-    """The query, its parameters, and whether the training knew a label that is asked for."""
+) -> tuple[pa.Table, bool]:
     if "customer_id" not in map(str.lower, given):
         raise DataError("EVALUATE needs the column customer_id, and as_of: the moments to predict at.")
     cursor.execute(queries.text("catalog/asked_customers")).fetchall()
     first, last, missing = cursor.execute(
         f"SELECT min(as_of), max(as_of), count(*) - count(as_of) FROM {ASKED}").fetchall()[0]  # fmt: skip
-    plan = planning.of(cursor, planning.without_as_of(chosen))
-    over = plan.known.newest_event - plan.calendar.horizon
+    relations, known = behavior.read(cursor), behavior.facts(cursor)
+    horizon = cast("timedelta", version.horizon)
+    over = known.newest_event - horizon
     if first is None or missing or last > over:
         asked = "no as_of" if first is None or missing else f"as_of {last}"
         raise DataError(
             f"EVALUATE compares with what happened in the horizon; the query gives {asked}. The newest event is of "
-            f"{plan.known.newest_event}, so as_of may be at most '{over}'."
+            f"{known.newest_event}, so as_of may be at most '{over}'."
         )
-    relations = behavior.read(cursor)
     label = targets.of(cursor, relations, chosen)
-    kinds = {"score", "value"} & set(version.function_kinds)
     query = queries.text(
         "catalog/evaluate_customers",
         labels=queries.labels_of(relations, label.sql, ASKED),
-        udf=registry.udf_name(kinds.pop(), version.version_id),
+        udf=registry.udf_name(version.main_kind, version.version_id),
         features_of=catalog.internal_macros(version.version_id)["features_of"],
     )
-    values = {**label.parameters, "window_seconds": plan.calendar.horizon.total_seconds()}
+    values = {**label.parameters, "window_seconds": horizon.total_seconds()}
     if relations.has("known_at"):
-        values["known_by"] = plan.known.newest_event
-    return query, values, version.trained_until is None or first < version.trained_until
+        values["known_by"] = known.newest_event
+    return _run(cursor, query, values), version.trained_until is None or first < version.trained_until
 
 
 def explanation(store: Catalog, version: Version, query: str) -> str:
@@ -109,7 +124,6 @@ def explanation(store: Catalog, version: Version, query: str) -> str:
     names = catalog.internal_macros(version.version_id)
     answer = store.main_function(version.version_id)
     if isinstance(version.options, BehaviorOptions):
-        kinds = {"score", "value"} & set(version.function_kinds)
-        udf = registry.udf_name(kinds.pop(), version.version_id)
+        udf = registry.udf_name(version.main_kind, version.version_id)
         return queries.text("catalog/explain_customers", query=query, udf=udf, answer=identifier(answer), **names)
     return queries.text("catalog/explain_rows", query=query, answer=identifier(answer), **names)

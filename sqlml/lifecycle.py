@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
-from sqlml.catalog import Catalog, Version
+from sqlml.catalog import ROLLED_BACK, Catalog, Version
 from sqlml.errors import ModelError
 from sqlml.registry import Registry
 
@@ -52,7 +52,7 @@ def rollback(place: Workplace, name: str) -> Version:
         ModelError: There is no such model, or no such version.
     """
     store = Catalog(place.cursor, place.database)
-    return _promote(place, store, store.version_before(name), "rolled back")
+    return _promote(place, store, store.version_before(name), ROLLED_BACK)
 
 
 def rename(place: Workplace, name: str, new_name: str) -> Version:
@@ -83,7 +83,7 @@ def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) ->
     store.require(name)
     if number is None:
         with store.transaction():
-            removed = store.delete(name)
+            store.delete(name)
     else:
         version = store.version(name, number)
         if version == store.version(name):
@@ -91,11 +91,8 @@ def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) ->
                 f"Version {number} of model '{name}' is the promoted one. Promote another first "
                 f"(ALTER MODEL {name} PROMOTE VERSION n), or DROP MODEL {name} with all its versions."
             )
-        removed = [version.version_id]
         with store.transaction():
             store.delete_version(version.version_id)
-    for version_id in removed:
-        place.registry.remove(version_id)
 
 
 def require_free(
@@ -111,7 +108,8 @@ def require_free(
         raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
     owned = store.owned_functions(name)
     for function in wanted:
-        query = "SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
+        query = """SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)
+                   AND database_name IN (current_database(), 'system', 'temp')"""
         taken = cursor.execute(query, [function]).fetchall()
         if taken and function not in owned:
             owner = "a built-in function of DuckDB" if taken[0][0] == "system" else "a function or macro of yours"

@@ -57,16 +57,28 @@ def blend(outputs: jax.Array, slope: jax.Array, offset: jax.Array) -> jax.Array:
     return jnp.einsum("npo,p->no", outputs, slope) + offset
 
 
+def carried(link: jax.Array, target: Target, calibration: Calibration) -> jax.Array:
+    """Calibrated outputs (n, size) of the window → those of the horizon, of which the answers are made."""
+    power = calibration.power
+    if power == 1 or target.kind == "classes":
+        return link
+    if target.kind == "binary":
+        sign = 1 if target.of_nothing else -1
+        survived = power * jax.nn.log_sigmoid(sign * link)
+        return sign * (survived - jnp.log(-jnp.expm1(jnp.minimum(survived, -1e-7))))
+    if target.kind == "amount":
+        return link + jnp.log(power)
+    return power * link + (power - 1) * target.center / target.scale
+
+
 def answers(outputs: jax.Array | NDArray[np.float32], target: Target, calibration: Calibration) -> jax.Array:
     """Outputs (n, parts, size) → probabilities of the positive class (n,), of each class (n, size), or numbers (n,)."""
     link = blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
+    link = carried(link, target, calibration)
     if target.kind == "binary":
-        probability = jax.nn.sigmoid(link[:, 0])
-        if target.of_nothing:
-            return probability**calibration.power
-        return 1 - (1 - probability) ** calibration.power
+        return jax.nn.sigmoid(link[:, 0])
     if target.kind == "classes":
         return jax.nn.softmax(link)
     if target.kind == "amount":
-        return calibration.power * target.scale * jnp.exp(jnp.clip(link[:, 0], -LARGEST_LOG, LARGEST_LOG))
-    return calibration.power * (target.center + target.scale * link[:, 0])
+        return target.scale * jnp.exp(jnp.clip(link[:, 0], -LARGEST_LOG, LARGEST_LOG))
+    return target.center + target.scale * link[:, 0]

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version as package_version
@@ -70,11 +70,11 @@ def create_behavior_model(
     started = time.monotonic()
     chosen = options.make(BehaviorOptions, values)
     store = Catalog(place.cursor, place.database)
-    plan = planning.of(place.cursor, chosen)
-    recipe, calendar = plan.recipe, plan.calendar
-    functions = recipe.task.named(name)
-    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
-    with place.progress(f"Training {name}") as stage:
+    with store.snapshot(), place.progress(f"Training {name}") as stage:
+        plan = planning.of(place.cursor, chosen)
+        recipe, calendar = plan.recipe, plan.calendar
+        functions = recipe.task.named(name)
+        lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
         trained = rehearsal.final(place.cursor, recipe, calendar, stage)
@@ -104,7 +104,11 @@ def create_behavior_model(
         training_log=trained.fitted.state.log,
         functions=functions,
     )
-    return _publish(place, store, new, macros.of_behavior(new, recipe.source.frame, tested.conformal))
+    conformal = tested.conformal
+    if conformal and plan.rehearsal is None:
+        conformal = conformal.carried(trained.fitted.calibration.power)
+    statements = list(macros.of_behavior(new, recipe.source.frame, conformal))
+    return _publish(place, store, new, statements, is_replace=is_replace)
 
 
 def create_query_model(
@@ -170,7 +174,7 @@ def create_query_model(
         functions=task.named(name),
     )
     statements = macros.of_query(new, task, chosen, types[str(chosen.label)], learned.calibration, learned.conformal)
-    return _publish(place, store, new, statements)
+    return _publish(place, store, new, list(statements), is_replace=is_replace)
 
 
 def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.Table | None) -> Version:
@@ -213,11 +217,11 @@ def backtest(place: Workplace, name: str, start: str, end: str, every: str) -> V
         raise ModelError(
             f"BACKTEST needs a model of customers and time; '{name}' is one of rows: EVALUATE MODEL {name} ON query."
         )
-    plan = planning.of(place.cursor, planning.without_as_of(version.options))
-    moments = planning.moments(place.cursor, plan, start, end, every)
-    calendars = [plan.at(moment) for moment in moments]
     found = []
-    with place.progress(f"Back-testing {name}") as stage:
+    with store.snapshot(), place.progress(f"Back-testing {name}") as stage:
+        plan = planning.of(place.cursor, planning.without_as_of(version.options))
+        moments = planning.moments(place.cursor, plan, start, end, every)
+        calendars = [plan.at(moment) for moment in moments]
         for i, calendar in enumerate(calendars, 1):
             title = f"cut-off {i} of {len(moments)}, "
             rehearsal.in_time(
@@ -259,7 +263,7 @@ def compiled(stored: Mapping[str, NDArray[np.float32]], encoder: Encoder, chosen
 
     def effects(weights: Weights, inputs: jax.Array) -> jax.Array:
         unit = encoder.target.scale if encoder.target.kind == "value" else 1.0
-        output = partial(_main_output, forward, weights, calibration, unit, inputs.T)
+        output = partial(_main_output, forward, weights, calibration, encoder.target, unit, inputs.T)
         return explanation.effects(output, encoder, background)(inputs.T)
 
     run = jax.jit(effects if asked == "effects" else answers)
@@ -267,14 +271,22 @@ def compiled(stored: Mapping[str, NDArray[np.float32]], encoder: Encoder, chosen
 
 
 def _main_output(
-    forward: MethodForward, weights: Weights, calibration: Calibration, unit: float, rows: jax.Array, mixed: jax.Array
+    forward: MethodForward,
+    weights: Weights,
+    calibration: Calibration,
+    target: Target,
+    unit: float,
+    rows: jax.Array,
+    mixed: jax.Array,
 ) -> jax.Array:
     """The calibrated output that an explanation is of: for several classes, that of the class predicted for `rows`.
 
     In log-odds, in the logarithm of an amount, or in the `unit` of a value.
     """
     slope, offset = jnp.asarray(calibration.slope), jnp.asarray(calibration.offset)
-    outputs, own = (losses.blend(forward(weights, x), slope, offset) for x in (mixed, rows))
+    outputs, own = (
+        losses.carried(losses.blend(forward(weights, x), slope, offset), target, calibration) for x in (mixed, rows)
+    )
     return unit * jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
 
 
@@ -327,20 +339,24 @@ def _gate(rival: Version | None, old: Tested | Learned | None, new: Tested | Lea
     return Gate(rival.version_id, metric, figures[0], figures[1], search.is_level(after, before))
 
 
-def _publish(place: Workplace, store: Catalog, new: NewVersion, statements: Iterable[str]) -> Version:
-    """Functions first, then catalogue and macros in one transaction; on failure neither is left."""
+def _publish(
+    place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, is_replace: bool
+) -> Version:
+    """Functions first, then catalogue and macros in one transaction; on failure neither is left.
+
+    Names are checked once more within: a training is long enough for others to take them.
+    """
     new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
-    version = new.as_version(0, place.database)
-    place.registry.register(version)
+    place.registry.register(new.as_version(0, place.database))
+    names = [function for _, function, _ in new.functions]
     try:
         with store.transaction():
+            lifecycle.require_free(place.cursor, store, new.model, names, is_replace=is_replace)
             version = store.insert(new, statements)
-            surplus = store.prune(store.version(new.model), new.options.versions_kept)
+            store.prune(store.version(new.model), new.options.versions_kept)
     except BaseException:
-        place.registry.remove(version.version_id)
+        place.registry.remove(new.version_id)
         raise
-    for version_id in surplus:
-        place.registry.remove(version_id)
     return version
 
 

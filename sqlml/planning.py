@@ -11,7 +11,7 @@ import duckdb
 from sqlml import behavior, cutoffs, targets
 from sqlml.behavior import Facts
 from sqlml.cutoffs import Calendar
-from sqlml.errors import DataError, OptionError, did_you_mean
+from sqlml.errors import DataError, OptionError, did_you_mean, first_line
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior, Frame
@@ -154,8 +154,7 @@ def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *paramete
     try:
         return cursor.execute(query, list(parameters)).fetchall()[0][0]
     except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]
-        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {reason}") from error
+        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {first_line(error)}") from error
 
 
 def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import cast
@@ -59,14 +60,19 @@ class Registry:
     def __init__(self, root: duckdb.DuckDBPyConnection, loader: Loader) -> None:
         self._root, self._loader = root, loader
         self._scorers: dict[str, Scorer] = {}
+        self._databases: dict[str, str] = {}
 
     def register(self, version: Version) -> None:
-        """Make the version's functions callable; nothing happens where they are already."""
+        """Make the version's functions callable; where they are already, only its database may have another name."""
+        self._databases[version.version_id] = version.database
         for name in version.function_kinds:
             self._register(version, kind(name))
 
     def remove(self, version_id: str) -> None:
-        """Forget the functions of a version that was dropped or never committed."""
+        """Forget the functions of a version that was never committed.
+
+        Those of a version that was dropped stay: a query that runs, or an open transaction, may still call them.
+        """
         for name in [name for name in self._scorers if name.endswith(version_id)]:
             del self._scorers[name]
             self._root.remove_function(name)
@@ -81,7 +87,8 @@ class Registry:
         def load() -> Forward:
             try:
                 with cast("duckdb.DuckDBPyConnection", root()).cursor() as cursor:
-                    return self._loader(cursor, version, udf.asks)
+                    database = self._databases[version.version_id]
+                    return self._loader(cursor, replace(version, database=database), udf.asks)
             except (AttributeError, duckdb.ConnectionException) as error:
                 raise ModelError(
                     f"The connection that registered model '{version.model}' was closed before the model's first use. "

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from sqlml import encoding, queries
-from sqlml.errors import OptionError
+from sqlml.errors import OptionError, first_line
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior
 
@@ -72,7 +72,7 @@ def require_population(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, co
         cursor.execute(f"DESCRIBE {query}").fetchall()
     except duckdb.Error as error:
         raise OptionError(
-            f"FOR EACH CUSTOMER WHERE {condition}: {_first_line(error)}. It is a condition on aggregates over the "
+            f"FOR EACH CUSTOMER WHERE {condition}: {first_line(error)}. It is a condition on aggregates over the "
             f"customer's history by as_of, e.g. max(event_time) > as_of - INTERVAL 60 DAY. {_columns(behavior)}"
         ) from error
 
@@ -87,7 +87,7 @@ def _describe(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, expression:
         described = cursor.execute(f"DESCRIBE {query}", _parameters(behavior)).fetchall()
     except duckdb.Error as error:
         raise OptionError(
-            f"PREDICT {expression}: {_first_line(error)}. It is an aggregate over the customer's future, "
+            f"PREDICT {expression}: {first_line(error)}. It is an aggregate over the customer's future, "
             f"e.g. sum(amount) > 100. {_columns(behavior)}"
         ) from error
     return next(str(kind) for name, kind, *_ in described if name == "label")
@@ -150,10 +150,6 @@ def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
     if isinstance(tree, list):
         for each in tree:
             yield from _nodes(each)
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).partition("\n")[0].rstrip(".")
 
 
 def _columns(behavior: Behavior) -> str:

@@ -175,7 +175,17 @@ def test_variables_of_the_caller_are_tables(shop):
     query = parameters = options = relation = text = asked
     for name in ("query", "parameters", "options", "relation", "text"):
         assert len(shop.execute(f"FROM {name} -- model").fetchall()) == len(shop.sql(f"FROM {name}").fetchall()) == 2
-    assert all(table is asked for table in (query, parameters, options, relation, text))
+    name = place = store = rows = statement = pa.table({"x": range(600), "y": [i > 300 for i in range(600)]})
+    for table in ("name", "place", "store", "rows", "statement"):
+        create = (
+            f"CREATE OR REPLACE MODEL of_mine OPTIONS (label = 'y', method = 'logistic', folds = 2) AS FROM {table}"
+        )
+        shop.execute(create).fetchall()
+    shop.execute("EVALUATE MODEL of_mine ON FROM store").fetchall()
+    shop.execute("DROP MODEL of_mine").fetchall()
+    assert all(
+        each is not None for each in (query, parameters, options, relation, text, name, place, store, rows, statement)
+    )
 
 
 def test_show_models(shop, con):
