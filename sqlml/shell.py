@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -55,6 +56,7 @@ def run(con: Connection) -> None:
         multiline=True,
         prompt_continuation="   ...> ",
     )
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ends a statement, not the shell
     terminal.tell("A statement ends with a semicolon. Tab completes; .help says more; .quit leaves.")
     while True:
         try:
@@ -101,6 +103,9 @@ def _run_all(con: Connection, script: str, *, stops: bool = True) -> None:
             if stops:
                 raise
             terminal.tell(f"Error: {terminal.with_advice(str(error))}")
+            return
+        except KeyboardInterrupt:
+            terminal.tell("Interrupted; the statement has written nothing.")
             return
 
 

@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -15,6 +16,13 @@ ROWS = "SELECT i, hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(600) t
 CREATE = f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', key = 'i', method = 'logistic', folds = 2) AS {ROWS}"
 SCRIPT = """
 import sys, sqlml
+from sqlml.catalog import Catalog
+run = Catalog._run
+def told(self, query, parameters=None):
+    if query.startswith(("INSERT", "CREATE OR REPLACE MACRO", "COMMIT")):
+        print("writing", flush=True)
+    run(self, query, parameters)
+Catalog._run = told
 with sqlml.connect(sys.argv[1]) as con:
     print("ready", flush=True)
     while True:
@@ -27,8 +35,10 @@ STATEMENTS = {
     "promote": ["ALTER MODEL m PROMOTE VERSION 1", "ALTER MODEL m PROMOTE VERSION 2"],
     "import": ["IMPORT OR REPLACE MODEL m FROM '{archive}'"],
 }
-LONGEST = {"create": 4.0, "retrain": 4.0, "promote": 0.5, "import": 1.5}
-"""Seconds after which the process is killed at the latest: a first training takes about three."""
+LONGEST = {"create": 6.0, "retrain": 6.0, "promote": 0.5, "import": 2.0}
+"""Seconds after which the process is killed at the latest: a first training takes about four."""
+MOST_WRITES = 40
+"""One kill in two comes while something is written: after so many writes at most."""
 KILLS = 5
 SEED = 20
 
@@ -51,16 +61,22 @@ def test_killed_at_random_moments(tmp_path, archive, kind):
         for _ in range(2):
             con.execute(CREATE).fetchall()
     statements = [statement.format(archive=archive) for statement in STATEMENTS[kind]]
-    for _ in range(KILLS):
-        _kill(path, statements, rng.uniform(0, LONGEST[kind]))
+    for number in range(KILLS):
+        if number % 2:
+            _kill(path, statements, delay=rng.uniform(0, LONGEST[kind]))
+        else:
+            _kill(path, statements, writes=rng.randrange(1, MOST_WRITES))
         with sqlml.connect(path) as con:
             _require_whole(con)
 
 
-def _kill(path, statements, delay):
+def _kill(path, statements, delay=0.0, writes=0):
     command = [sys.executable, "-c", SCRIPT, str(path), *statements]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
+        for _ in range(writes):
+            assert process.stdout.readline() == "writing\n"
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # or the pipe fills and it waits
         time.sleep(delay)
         assert process.poll() is None, "it ended before it could be killed"
         process.kill()
