@@ -141,6 +141,7 @@ class Catalog:
     def transaction(self) -> Iterator[None]:
         """All of it or nothing; makes and migrates the schema first."""
         self._run("BEGIN")
+        self.__dict__.pop("schema_version", None)  # another may have made it since
         try:
             self._migrate()
             yield
