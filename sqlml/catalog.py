@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -233,6 +234,10 @@ class Catalog:
             raise ModelError(f"Model '{model}' has no version {number}. Versions: {', '.join(map(str, found))}.")
         return found[number]
 
+    def numbers(self, model: str) -> list[int]:
+        """The numbers of the versions of a model."""
+        return [v.version for v in self.versions(promoted=False) if v.model == model]
+
     def version_before(self, model: str) -> Version:
         """The version that a rollback goes back to: promotions are a stack, and a rollback takes the last one off.
 
@@ -386,7 +391,11 @@ class Catalog:
         self._many("importance", new.version_id, new.importance)
         self._many("trials", new.version_id, new.trials)
         self._many("warnings", new.version_id, [(w,) for w in new.warnings])
-        self._many("training_log", new.version_id, [(i, *pair) for i, pair in enumerate(new.training_log, 1)])
+        self._many(
+            "training_log",
+            new.version_id,
+            [(i, loss, None if math.isnan(stop) else stop) for i, (loss, stop) in enumerate(new.training_log, 1)],
+        )
         suffixes = [(kind, name.removeprefix(new.model), is_table) for kind, name, is_table in new.functions]
         self._many("functions", new.version_id, suffixes)
         self._many("macros", new.version_id, list(enumerate(macros)))

@@ -128,7 +128,7 @@ def losses(log: Columns) -> str:
     """Losses by epoch; the second line only where it is another."""
     figure, axes = _axes("epoch", "loss")
     axes.plot(log["epoch"], log["training_loss"], color=BLUE, label="training")
-    if log["stopping_loss"] != log["training_loss"]:
+    if any(loss is not None for loss in log["stopping_loss"]):
         axes.plot(log["epoch"], log["stopping_loss"], color=ORANGE, label="stopping")
         axes.legend(frameon=False, fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -198,7 +198,7 @@ class HeldOut:
     """Predictions of several methods for the same held-out rows."""
 
     keys: pa.Table
-    """Columns customer_id, as_of, label, is_active."""
+    """Columns customer_id (what is drawn in the bootstrap), as_of, label, is_active, and key where they are stored."""
     scores: Sequence[tuple[str, Vector]]
 
 

@@ -85,6 +85,8 @@ def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) ->
         with store.transaction():
             store.delete(name)
     else:
+        if if_exists and number not in store.numbers(name):
+            return
         version = store.version(name, number)
         if version == store.version(name):
             raise ModelError(

@@ -146,9 +146,10 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
     n_numbers = encoder.levels.count(0)
     numbers, missing = iter(slope[:n_numbers]), slope[n_numbers : n_numbers + len(encoder.columns)]
     codes = slope[n_numbers + len(encoder.columns) :]
+    raw = iter(slope[-n_numbers:] if n_numbers and "raw_mean" in weights else np.zeros(n_numbers))
     terms, start = [], 0
-    for column, mean, deviation, absent in zip(
-        encoder.columns, weights["mean"], weights["deviation"], missing, strict=True
+    for place, (column, mean, deviation, absent) in enumerate(
+        zip(encoder.columns, weights["mean"], weights["deviation"], missing, strict=True)
     ):
         value = f"({column.expression})::DOUBLE"
         if column.is_category:
@@ -157,7 +158,8 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
             terms.append(f"coalesce({weight_of}[1 + {value}::INT], {float(absent)!r})")
             continue
         scaled = f"(sign({value}) * ln(1 + least(abs({value}), 1e30)) - {float(mean)!r}) / {float(deviation)!r}"
-        term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}) END"
+        line = _line(value, float(next(raw)), weights, place)
+        term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}){line} END"
         terms.append(f"coalesce({term}, {float(absent)!r})")
     total = " + ".join([repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
@@ -167,6 +169,14 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
     if target.kind == "amount":
         return f"{target.scale!r} * exp(greatest(-30, least(30, {link})))"
     return f"{target.center!r} + {target.scale!r} * ({link})"
+
+
+def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], place: int) -> str:
+    """The term of a number as it is."""
+    if not slope:
+        return ""
+    low, high, mean, deviation = (float(weights[n][place]) for n in ("low", "high", "raw_mean", "raw_deviation"))
+    return f" + {slope!r} * ((least(greatest({value}, {low!r}), {high!r}) - {mean!r}) / {deviation!r})"
 
 
 def _matrix(conformal: Conformal) -> str:

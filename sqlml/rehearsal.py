@@ -251,5 +251,6 @@ def _fit(
 
 
 def _keys(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-    query = f"SELECT customer_id, as_of, label, is_active FROM {TEST} ORDER BY as_of, customer_id"
+    columns = "customer_id, as_of, label, is_active, customer_id::VARCHAR AS key"
+    query = f"SELECT {columns} FROM {TEST} ORDER BY as_of, customer_id"
     return cursor.sql(query).to_arrow_table()

@@ -382,7 +382,7 @@ class _Parser:
 
     def _target(self) -> dict[str, str]:
         """The clauses of PREDICT as options."""
-        options = {"predict": literal(self._until(CREATE_FORM, ("FOR", "EACH", "CUSTOMER")))}
+        options = {"predict": literal(self._until(CREATE_FORM, ("FOR",)))}
         for word in ("FOR", "EACH", "CUSTOMER"):
             self._expect(word, CREATE_FORM)
         if self._take("WHERE"):

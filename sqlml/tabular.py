@@ -211,7 +211,7 @@ def learn(
             fitted[name] = evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
-    evaluation.compare(cursor, HeldOut(_keys(cursor, target), list(scores.items())), options.seed, target)
+    evaluation.compare(cursor, HeldOut(_keys(cursor, target, options), list(scores.items())), options.seed, target)
     conformal = evaluation.conformal(scores[options.method], test.labels, target)
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
@@ -249,10 +249,12 @@ def _arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> 
     return encoding.read_arrays(cursor, table, encoder, "__sqlml_label", "__sqlml_fold", "__sqlml_number")
 
 
-def _keys(cursor: duckdb.DuckDBPyConnection, target: Target) -> pa.Table:
+def _keys(cursor: duckdb.DuckDBPyConnection, target: Target, options: QueryOptions) -> pa.Table:
     label = "__sqlml_label = 1" if target.kind == "binary" else "__sqlml_label"
-    query = f"""SELECT __sqlml_number AS customer_id, NULL::TIMESTAMP AS as_of, {label} AS label, false AS is_active
-                FROM {EXAMPLES} WHERE __sqlml_test ORDER BY __sqlml_number"""
+    key = "__sqlml_number" if options.key is None else identifier(options.key)
+    query = f"""SELECT e.__sqlml_number AS customer_id, NULL::TIMESTAMP AS as_of, {label} AS label, false AS is_active,
+                       r.{key}::VARCHAR AS key
+                FROM {EXAMPLES} e JOIN {ROWS} r USING (__sqlml_number) WHERE __sqlml_test ORDER BY e.__sqlml_number"""
     return cursor.sql(query).to_arrow_table()
 
 

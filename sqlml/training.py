@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -109,11 +110,11 @@ def train(
             state, values = _steps(state, *data, np.int32(len(rows)), context, key, module, loss, prepare, optimizer)
             losses.append(values[: len(rows)])
         train_loss = float(np.mean(np.concatenate(losses)))
-        stop_loss = _mean_loss(module, loss, state.average, *stop, context, prepare) if stop else train_loss
+        stop_loss = _mean_loss(module, loss, state.average, *stop, context, prepare) if stop else math.nan
         log.append((train_loss, stop_loss))
         if not np.isfinite(train_loss):
             raise TrainingError(f"The loss is not finite at epoch {epoch}: lower learning_rate.")
-        watch(epoch, settings.epochs, stop_loss)
+        watch(epoch, settings.epochs, stop_loss if stop else train_loss)
         if stop is None or not best.epochs or stop_loss < log[best.epochs - 1][1]:
             best = Trained(state.average, epoch)
         if epoch - best.epochs >= settings.patience:

@@ -2,6 +2,7 @@
 SELECT v.model, v.task, v.version, v.method, v.horizon, v.trained_until, v.tested,
        (SELECT value FROM ml.metrics m WHERE m.version_id = v.version_id AND m.method = v.method AND m.population = 'all' AND m.metric = 'auc')::FLOAT AS auc,
        (SELECT value FROM ml.metrics m WHERE m.version_id = v.version_id AND m.method = v.method AND m.population = 'all' AND m.metric = 'log_loss')::FLOAT AS log_loss,
+       (SELECT value FROM ml.metrics m WHERE m.version_id = v.version_id AND m.method = v.method AND m.population = 'all' AND m.metric = 'rmse')::FLOAT AS rmse,
        (SELECT list(v.model || suffix ORDER BY is_table, suffix) FROM ml.functions f WHERE f.version_id = v.version_id) AS functions,
        v.created_at
 FROM ml.models JOIN ml.versions v USING (version_id)

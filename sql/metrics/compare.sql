@@ -21,6 +21,6 @@ WITH parts AS (
 )
 SELECT method, population, metric,
        any_value(value) FILTER (draw = 0)                  AS value,
-       quantile_cont(value, .05) FILTER (draw > 0 AND metric <> 'ece') AS low,     -- a draw's ECE is biased upwards
-       quantile_cont(value, .95) FILTER (draw > 0 AND metric <> 'ece') AS high
+       quantile_cont(value, .05) FILTER (draw > 0 AND metric NOT IN ('ece', 'n_rows')) AS low,     -- a draw's ECE is biased upwards
+       quantile_cont(value, .95) FILTER (draw > 0 AND metric NOT IN ('ece', 'n_rows')) AS high
 FROM tall GROUP BY method, population, metric ORDER BY method, population, metric

@@ -27,7 +27,7 @@ def silent(epoch: int, epochs: int, loss: float) -> None:
 class State:
     """What a fitted method is made of: named arrays, and how long it took to train.
 
-    `log` holds (training loss, stopping loss) of each epoch.
+    `log` holds (training loss, stopping loss) of each epoch, NaN where there are no rows to stop on.
     """
 
     weights: Weights

@@ -1,10 +1,12 @@
 """A generalised linear model, logistic for classes, with an L2 penalty.
 
-Its design: standardised signed logarithms, one-hot categories, missing indicators.
+Its design: standardised signed logarithms, one-hot categories, missing indicators; for a `value` also the numbers as
+they are, up to as far beyond the training rows as these reach, so that a straight line is one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
@@ -41,13 +43,26 @@ def fit(
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, (0, extra))
     is_row = np.arange(len(labels)) < len(data.labels)
-    moments = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation}
+    moments = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation, **_raw_moments(data, encoder)}
     design = _compiled_design(inputs, moments, encoder.levels)
     size = encoder.target.size
     start = {"slope": np.zeros((design.shape[0], size), np.float32), "intercept": np.zeros(size, np.float32)}
     weights, loss = minimise(_objective(encoder.target), start, design, labels, is_row)
     watch(1, 1, loss)
-    return State({**moments, **{name: np.asarray(value) for name, value in weights.items()}}, 1, ((loss, loss),))
+    return State({**moments, **{name: np.asarray(value) for name, value in weights.items()}}, 1, ((loss, math.nan),))
+
+
+def _raw_moments(data: Arrays, encoder: Encoder) -> dict[str, NDArray[np.float32]]:
+    """What the numbers themselves are clipped to and standardised by, where a straight line is wanted."""
+    if encoder.target.kind != "value":
+        return {}
+    ends = np.array([(c.edges[0], c.edges[-1]) if c.edges else (0, 1) for c in encoder.columns], np.float32)
+    low, high = 2 * ends[:, 0] - ends[:, 1], 2 * ends[:, 1] - ends[:, 0]
+    values = np.clip(np.where(np.isfinite(data.inputs), data.inputs, np.nan), low, high).astype(np.float64)
+    known = np.isfinite(values).any(0)
+    mean, deviation = (np.where(known, of(np.where(known, values, 0), 0), 0) for of in (np.nanmean, np.nanstd))
+    moments = {"low": low, "high": high, "raw_mean": mean, "raw_deviation": np.where(deviation > 0, deviation, 1)}
+    return {name: value.astype(np.float32) for name, value in moments.items()}
 
 
 def _padded(rows: int) -> int:
@@ -116,11 +131,16 @@ def _compiled_design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...
 
 
 def _design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
-    """The design matrix with rows last: (numbers + missing indicators + levels, n)."""
+    """The design matrix with rows last: (numbers + missing indicators + levels [+ numbers as they are], n)."""
     values = inputs.T
     missing = ~jnp.isfinite(values)
     logarithm = jnp.sign(values) * jnp.log1p(jnp.minimum(jnp.abs(values), LARGEST))
     standard = (logarithm - moments["mean"][:, None]) / moments["deviation"][:, None]
     numbers = jnp.where(missing, 0.0, standard)[np.array(levels) == 0]
     codes = [values[i] == jnp.arange(count + 1)[:, None] for i, count in enumerate(levels) if count]
-    return jnp.concatenate([numbers, missing.astype(jnp.float32), *codes])
+    design = [numbers, missing.astype(jnp.float32), *codes]
+    if "raw_mean" in moments:
+        clipped = jnp.clip(values, moments["low"][:, None], moments["high"][:, None])
+        raw = (clipped - moments["raw_mean"][:, None]) / moments["raw_deviation"][:, None]
+        design.append(jnp.where(missing, 0.0, raw)[np.array(levels) == 0])
+    return jnp.concatenate(design)
