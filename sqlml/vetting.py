@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -79,10 +80,11 @@ class Vetter:
 
     def _check_function(self, node: Node) -> None:
         name = node["function_name"]
-        known = self.own | SHARED if node["schema"] == "ml" else self.own | self._built_in() | {"query_table"}
+        known = self.own | SHARED if node["schema"] == "ml" else self.own | self._built_in | {"query_table"}
         if name not in known | TABLE_FUNCTIONS:
             raise ModelError(f"a macro calls {name}")
 
+    @cached_property
     def _built_in(self) -> Set[str]:
         """Functions of DuckDB's own whose answer depends on their arguments alone."""
         query = """SELECT DISTINCT function_name FROM duckdb_functions()
