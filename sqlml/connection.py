@@ -239,6 +239,7 @@ class Connection:
         _query = self._query_of(_statement)
         if _query is None:
             return None
+        self._database()  # ends a result that nobody has fetched: DuckDB takes no relation beside it
         try:
             _relation = self._native.sql(_query, params=_parameters)
         except duckdb.Error as _error:
