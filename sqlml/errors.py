@@ -50,4 +50,4 @@ def did_you_mean(asked: str, known: Iterable[str], kind: str) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error of DuckDB's says, without the place in a text that the user has not written."""
-    return str(error).partition("\n")[0].rstrip(".")
+    return str(error).partition("\n")[0].rstrip(".!")

@@ -122,7 +122,8 @@ def _customers(
 def explanation(store: Catalog, version: Version, query: str) -> str:
     """The query that puts beside the rows of another their answer and its explanation."""
     names = catalog.internal_macros(version.version_id)
-    answer = store.main_function(version.version_id)
+    of_classes = "_proba" if version.encoder.target.kind == "classes" else ""
+    answer = store.main_function(version.version_id) + of_classes
     if isinstance(version.options, BehaviorOptions):
         udf = registry.udf_name(version.main_kind, version.version_id)
         return queries.text("catalog/explain_customers", query=query, udf=udf, answer=identifier(answer), **names)

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-import scipy.linalg  # noqa: F401  (loads the library that is limited below)
-from threadpoolctl import threadpool_limits
 
 import sqlml
 from sqlml import demo
@@ -36,13 +34,6 @@ def close(one, other, rel=1e-5):
         {k: v for k, v in other.items() if v is not None}, rel=rel
     )
     return True
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread_for_tiny_matrices():
-    """Waiting threads of the linear algebra behind L-BFGS would take the cores from everything else."""
-    with threadpool_limits(1, "blas"):
-        yield
 
 
 @pytest.fixture(scope="session")

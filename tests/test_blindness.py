@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sqlml import behavior, features, queries
+from sqlml import behavior, features, queries, targets
 from sqlml.features import Source
+from sqlml.queries import Frame
+from sqlml.transforms import Target
 from tests.conftest import close, copy_to
 
 AS_OF = datetime(2025, 6, 1)
@@ -151,10 +153,10 @@ def test_the_label_of_a_customer_without_a_future_is_true(db):
     fill(db, [(0, AS_OF, "view", 1, 1.0), (1, AS_OF, "view", 1, 1.0), (1, AS_OF + timedelta(days=30), "buy", 1, 1.0),
               (2, AS_OF, "view", 1, 1.0), (2, AS_OF + timedelta(days=31), "buy", 1, 1.0)])  # fmt: skip
     relations = behavior.read(db)
-    source = Source(relations, (), "churn", {"active_event": None}, None, timedelta(days=30), 2)
+    source = Source(Frame(relations), targets.churn(None), None, timedelta(days=30), 2)
     features.build_examples(db, source, "t", (AS_OF,), timedelta(days=30), AS_OF + timedelta(days=365))
     assert db.execute("SELECT customer_id, label FROM t ORDER BY 1").fetchall() == [(0, True), (1, False), (2, True)]
-    features.build_examples(db, Source(relations, (), "churn", {"active_event": "view"}, None, timedelta(days=30), 2), "t",
+    features.build_examples(db, Source(Frame(relations), targets.churn("view"), None, timedelta(days=30), 2), "t",
                             (AS_OF,), timedelta(days=30), AS_OF + timedelta(days=365))  # fmt: skip
     assert db.execute("SELECT bool_and(label) FROM t").fetchone() == (True,)
 
@@ -209,7 +211,7 @@ def test_event_types_that_differ_in_case_only_are_columns_of_their_own():
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE t AS SELECT i AS customer_id, now() AS as_of, true AS label, 0 AS fold, "
                     f"true AS is_active, {types} AS by_type FROM range(50) t(i)").fetchall()  # fmt: skip
-        encoder, dropped = features.fit_encoder(con, "t", timedelta(days=999), 4)
+        encoder, dropped = features.fit_encoder(con, "t", timedelta(days=999), 4, Target())
         assert len({name.lower() for name in encoder.names}) == 3
         assert not dropped
         assert features.read_arrays(con, "t", encoder).inputs.shape == (50, 3)

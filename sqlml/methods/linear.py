@@ -7,14 +7,18 @@ they are, up to as far beyond the training rows as these reach, so that a straig
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache, partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from sqlml import losses
 from sqlml.encoding import Arrays
@@ -86,6 +90,26 @@ def _outputs(weights: Point, design: jax.Array) -> jax.Array:
     return (jnp.asarray(weights["slope"]).T @ design).T + weights["intercept"]
 
 
+_lock = threading.Lock()
+_minimising: list[object] = []
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """The vectors of L-BFGS are short: BLAS threads that wait for work would take the cores from JAX."""
+    with _lock:
+        if not _minimising:
+            _minimising.append(threadpool_limits(1, "blas"))
+        _minimising.append(None)
+    try:
+        yield
+    finally:
+        with _lock:
+            _minimising.pop()
+            if len(_minimising) == 1:
+                cast("threadpool_limits", _minimising.pop()).restore_original_limits()
+
+
 def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, float]:
     """L-BFGS on `objective(weights, *data)`, smooth in the arrays of `start`; the minimiser and its value."""
     on_device = jax.device_put(data)
@@ -101,9 +125,10 @@ def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, f
         return float(value), np.concatenate([np.ravel(gradient[name]) for name in names]).astype(np.float64)
 
     first = np.concatenate([np.ravel(start[name]) for name in names]).astype(np.float64)
-    found = scipy.optimize.minimize(
-        value_and_gradient, first, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "ftol": TOLERANCE}
-    )
+    with _one_blas_thread():
+        found = scipy.optimize.minimize(
+            value_and_gradient, first, jac=True, method="L-BFGS-B", options={"maxiter": STEPS, "ftol": TOLERANCE}
+        )
     return weights(found.x), float(found.fun)
 
 
