@@ -118,7 +118,7 @@ def test_intervals_cover_what_they_say(db):
                         corr(v(t), signal) FROM people t"""
     wide, narrow, fit = db.execute(covered).fetchall()[0]
     assert 0.85 <= wide <= 0.96
-    assert 0.4 <= narrow <= 0.65
+    assert 0.4 <= narrow <= 0.7  # most rows were trained on
     assert fit > 0.95
     assert "'low'" in str(one(db, "SELECT v_interval(t) FROM people t LIMIT 1"))
     db.execute("DROP MODEL v").fetchall()
