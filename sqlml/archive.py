@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,24 +14,31 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from sqlml import catalog, lifecycle, options, pipeline, queries, registry
+from sqlml import catalog, explanation, lifecycle, options, pipeline, queries, registry, vetting
 from sqlml.catalog import Catalog, Dump, Version
 from sqlml.errors import ModelError, SqlmlError
 from sqlml.lifecycle import Workplace
+from sqlml.options import BehaviorOptions, QueryOptions
+from sqlml.queries import identifier, literal
+from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, TARGET_TASKS, Task, require_method
 from sqlml.transforms import Encoder
-from sqlml.vetting import Vetter
+from sqlml.vetting import RELATION, Vetter, quoted
 
 FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
-MOST_BYTES, MOST_FILES, MOST_OF_MANIFEST = 1 << 29, 300, 1 << 20
-"""Of the whole archive unpacked; a file that says less and holds more is cut off."""
-_NAME = re.compile(r"weights\.safetensors|tables/[a-z_]{1,40}\.json|macros/\d{1,3}\.sql")
+MOST_OF_WEIGHTS, MOST_OF_TEXT, MOST_OF_MANIFEST = 1 << 29, 1 << 27, 1 << 20
+"""Bytes, unpacked: of the weights, of all other files together, of the manifest; what says less is cut off there."""
+MOST_FILES, MOST_LISTS = 300, 1 << 22
+"""In an archive; in a table, each of its rows being one."""
+COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Others unpack to any size at one go."""
+DTYPES = {"float32", "int32"}
+_NAME = re.compile(r"weights\.safetensors|tables/[a-z_]{1,40}\.json|macros/(0|[1-9][0-9]{0,2})\.sql")
 _ID = re.compile(r"[0-9a-f]{12}")
-_SUFFIX = re.compile(r"(_[a-z]{1,20})?")
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,9 @@ def write(place: Workplace, name: str, number: int | None, path: str) -> int:
     contents = {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}
     try:
         _write_zip(Path(path), contents)
-    except OSError as error:
-        raise ModelError(f"EXPORT cannot write {path}: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"EXPORT cannot write '{path}': {reason}.") from error
     return Path(path).stat().st_size
 
 
@@ -84,14 +90,14 @@ def _contents(dump: Dump, weights: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:
     """All of it or nothing: written beside, then put in place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".sqlml")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+        with zipfile.ZipFile(temporary, "x") as target:
             for name, content in contents.items():
                 target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -105,19 +111,20 @@ def read(place: Workplace, name: str, path: str, *, is_replace: bool) -> Version
     store = Catalog(place.cursor, place.database)
     try:
         archive = _renamed(_read(Path(path)))
-        suffixes = _suffixes(archive.dump)
-        wanted = [name + suffix for suffix in suffixes]
+        version = _version(archive, name, place.database)
+        task = _task(archive, version)
+        wanted = [function for _, function, _ in task.named(name)]
         lifecycle.require_free(place.cursor, store, name, wanted, is_replace=is_replace)
-        _require_harmless(place.cursor, archive, name, suffixes)
-        return _insert(place, store, archive, name)
-    except (OSError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        return _insert(place, store, _vetted(place.cursor, archive, version, task), version)
+    except SqlmlError:
+        raise
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"IMPORT cannot read {path}: {error}.") from error
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError, NotImplementedError,
-            RuntimeError, SafetensorError) as error:  # fmt: skip
-        raise ModelError(f"{path} is damaged or no model of sqlml: {type(error).__name__}: {error}.") from error
     except duckdb.Error as error:
         reason = str(error).partition("\n")[0]
         raise ModelError(f"The model in {path} does not fit this database: {reason}.") from error
+    except Exception as error:  # whatever a file from elsewhere makes a parser say
+        raise ModelError(f"{path} is damaged or no model of sqlml: {type(error).__name__}: {error}.") from error
 
 
 class RefusedError(ModelError):
@@ -135,16 +142,18 @@ def _read(path: Path) -> Archive:
             raise RefusedError(f"it holds {len(names)} files, some of one name or more than {MOST_FILES}")
         if strange := [name for name in names if name != MANIFEST and not _NAME.fullmatch(name)]:
             raise RefusedError(f"it holds the file {strange[0][:80]!r}, which no model has")
-        if sum(entry.file_size for entry in entries) > MOST_BYTES:
-            raise RefusedError(f"unpacked it would be more than {MOST_BYTES:,} bytes")
+        if packed := [entry.filename for entry in entries if entry.compress_type not in COMPRESSIONS]:
+            raise RefusedError(f"{packed[0]} is packed in a way that no model is")
         manifest = json.loads(_bytes(source, MANIFEST, MOST_OF_MANIFEST))
         _check_manifest(manifest, names)
-        files: dict[str, bytes] = {}
-        for name, digest in manifest["files"].items():
-            files[name] = _bytes(source, name, MOST_BYTES - sum(map(len, files.values())))
-            if hashlib.sha256(files[name]).hexdigest() != digest:
-                raise RefusedError(f"{name} is not what the manifest says")
-    return Archive(manifest["version_id"], dict(_tables(files)), files[WEIGHTS])
+        weights = _bytes(source, WEIGHTS, MOST_OF_WEIGHTS)
+        texts: dict[str, bytes] = {}
+        for name in sorted({*names} - {MANIFEST, WEIGHTS}):
+            texts[name] = _bytes(source, name, MOST_OF_TEXT - sum(map(len, texts.values())))
+    for name, content in {WEIGHTS: weights, **texts}.items():
+        if hashlib.sha256(content).hexdigest() != manifest["files"][name]:
+            raise RefusedError(f"{name} is not what the manifest says")
+    return Archive(manifest["version_id"], dict(_tables(texts)), weights)
 
 
 def _bytes(source: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -170,6 +179,8 @@ def _tables(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "macros", {"columns": ["statement"], "rows": [[statements[place]] for place in range(len(statements))]}
     for name, content in files.items():
         if name.startswith("tables/"):
+            if content.count(b"[") + content.count(b"{") > MOST_LISTS:
+                raise RefusedError(f"{name} holds more than {MOST_LISTS:,} lists")
             yield name[7:-5], json.loads(content)
 
 
@@ -181,69 +192,131 @@ def _renamed(archive: Archive) -> Archive:
     return Archive(version_id, {**archive.dump, "macros": {**macros, "rows": rows}}, archive.weights)
 
 
-def _suffixes(dump: Dump) -> list[str]:
-    found = _column(dump, "functions", "suffix")
-    if strange := [suffix for suffix in found if not _SUFFIX.fullmatch(suffix)]:
-        raise RefusedError(f"it has a function with the suffix {strange[0][:80]!r}")
-    return sorted(set(found))
-
-
-def _column(dump: Dump, table: str, column: str) -> list[str]:
-    place = dump[table]["columns"].index(column)
-    return [row[place] for row in dump[table]["rows"]]
-
-
-def _require_harmless(cursor: duckdb.DuckDBPyConnection, archive: Archive, name: str, suffixes: Sequence[str]) -> None:
-    version_id, public = archive.version_id, [*suffixes, catalog.PREDICT]
-    udfs = {registry.udf_name(kind, version_id) for kind in _column(archive.dump, "functions", "kind")}
-    own = {*(name + suffix for suffix in public), *catalog.internal_macros(version_id).values(), *udfs}
-    vetter = Vetter(cursor, own)
-    for (statement,) in archive.dump["macros"]["rows"]:
-        if statement != queries.text("functions/latest"):
-            try:
-                vetter.require_harmless(catalog.with_names(statement, version_id, name, public))
-            except SqlmlError as error:
-                raise RefusedError(str(error)) from error
-    for query in filter(None, _column(archive.dump, "versions", "query")):
-        kinds = [statement.type for statement in duckdb.extract_statements(query)]
-        if kinds != [duckdb.StatementType.SELECT]:
-            raise RefusedError("its training query is not one SELECT")
-
-
-def _insert(place: Workplace, store: Catalog, archive: Archive, name: str) -> Version:
-    version = _version(archive, name, place.database)
-    _require_sound(version, archive.weights)
-    place.registry.register(version)
-    try:
-        with store.transaction():
-            version = store.restore(archive.version_id, name, archive.dump, archive.weights)
-            store.promote(version, "imported")
-    except BaseException:
-        place.registry.remove(archive.version_id)
-        raise
-    return version
-
-
 def _version(archive: Archive, name: str, database: str) -> Version:
     """The version as it will be read back."""
     table = archive.dump["versions"]
     (row,) = table["rows"]
     said = dict(zip(table["columns"], row, strict=True))
     chosen = options.from_json(said["options"])
-    kinds = tuple(dict.fromkeys(_column(archive.dump, "functions", "kind")))
+    (kinds,) = _columns(archive.dump, "functions", "kind")
     encoder = Encoder.from_json(said["encoder"])
-    return Version(archive.version_id, name, 0, said["task"], chosen.method, chosen, encoder, kinds, database)
+    return Version(archive.version_id, name, 0, said["task"], chosen.method, chosen, encoder,
+                   tuple(dict.fromkeys(kinds)), database, said["query"])  # fmt: skip
+
+
+def _columns(dump: Dump, table: str, *names: str) -> list[list[str]]:
+    places = [dump[table]["columns"].index(name) for name in names]
+    return [[row[place] for row in dump[table]["rows"]] for place in places]
+
+
+def _task(archive: Archive, version: Version) -> Task:
+    """The task that the functions of the version are those of."""
+    kind = version.encoder.target.kind
+    is_query = isinstance(version.options, QueryOptions)
+    fitting = [QUERY_TASKS[kind]] if is_query else [*BEHAVIOR_TASKS.values(), TARGET_TASKS[kind]]
+    given = list(zip(*_columns(archive.dump, "functions", "kind", "suffix", "is_table"), strict=True))
+    for task in fitting:
+        functions = [(kind, suffix, str(is_table).lower()) for kind, suffix, is_table in task.named("")]
+        if task.name == version.task and functions == given:
+            require_method(task, version.method)
+            return task
+    raise RefusedError("its functions are not those of its task")
+
+
+def _vetted(cursor: duckdb.DuckDBPyConnection, archive: Archive, version: Version, task: Task) -> Archive:
+    """The archive with its macros put together again from what was checked."""
+    vetter = _vetter(cursor, version, task)
+    open_names = [catalog.placeholder(version.version_id, suffix) for suffix in _suffixes(task)]
+    macros = archive.dump["macros"]
+    try:
+        rows = [[_vetted_statement(vetter, statement, open_names)] for (statement,) in macros["rows"]]
+        for expression in _recipe(version):
+            vetter.require_harmless(expression)
+        if version.query is not None:
+            vetter.require_reading(version.query)
+    except SqlmlError as error:
+        raise RefusedError(str(error)) from error
+    if missing := {path for path in vetter.scalars | vetter.tables.keys() if path[0] == "main"} - vetter.sizes.keys():
+        raise RefusedError(f"it lacks the function {min(missing)[1]}")
+    return Archive(archive.version_id, {**archive.dump, "macros": {**macros, "rows": rows}}, archive.weights)
+
+
+def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> Vetter:
+    internal = catalog.internal_macros(version.version_id)
+    own = {("ml", name) for name in (*internal.values(), catalog.placeholder(version.version_id, catalog.PREDICT))}
+    tables: dict[vetting.Path, str] = {
+        ("ml", internal["features"]): queries.MOMENT,
+        ("ml", internal["features_of"]): RELATION,
+    }
+    for _, suffix, is_table in task.named(""):
+        path = ("main", catalog.placeholder(version.version_id, suffix))
+        own.add(path)
+        tables |= {path: RELATION} if is_table else {}
+    udfs = {registry.udf_name(kind, version.version_id) for kind in version.function_kinds}
+    return Vetter(cursor, own - tables.keys(), tables, udfs)
+
+
+def _vetted_statement(vetter: Vetter, statement: str, open_names: Sequence[str]) -> str:
+    latest = queries.text("functions/latest")
+    if statement.startswith(latest.partition("\n")[0]):
+        return latest
+    vetted = vetter.vetted(quoted(statement, open_names))
+    for name in open_names:
+        vetted = vetted.replace(identifier(name), name)
+    return vetted
+
+
+def _suffixes(task: Task) -> list[str]:
+    return [catalog.PREDICT, *(suffix for _, suffix, _ in task.named(""))]
+
+
+def _recipe(version: Version) -> list[str]:
+    """The SQL of the options, which a later training or evaluation runs."""
+    chosen = version.options
+    found = (chosen.predict, chosen.population) if isinstance(chosen, BehaviorOptions) else ()
+    return [expression for expression in found if expression is not None]
+
+
+def _insert(place: Workplace, store: Catalog, archive: Archive, version: Version) -> Version:
+    _require_sound(version, archive.weights)
+    try:
+        place.registry.register(version)
+        with store.transaction():
+            version = store.restore(archive.version_id, version.model, archive.dump, archive.weights)
+            store.promote(version, "imported")
+            _require_inputs(place.cursor, version)
+    except BaseException:
+        place.registry.remove(archive.version_id)
+        raise
+    return version
+
+
+def _require_inputs(cursor: duckdb.DuckDBPyConnection, version: Version) -> None:
+    """The macros must give what the forward pass takes."""
+    internal, columns = catalog.internal_macros(version.version_id), version.encoder
+    if isinstance(version.options, QueryOptions):
+        row = ", ".join(f"{literal(source)}: NULL" for source in columns.sources)
+        query = f"SELECT ml.{internal['inputs']}({{{row}}})"
+    else:
+        query = f"SELECT {queries.STRUCT} FROM ml.{internal['features']}(NULL)"
+    given = cursor.execute(f"DESCRIBE {query}").fetchall()[0][1]
+    if given != str(duckdb.struct_type(dict.fromkeys(columns.names, "FLOAT"))):
+        raise RefusedError("its macros give other inputs than its encoder has")
 
 
 def _require_sound(version: Version, weights: bytes) -> None:
     """Run the forward pass once: weights of wrong shapes or values do not get through it."""
-    stored = load(weights)
+    stored, target, columns = load(weights), version.encoder.target, len(version.encoder.names)
+    if strange := {str(value.dtype) for value in stored.values()} - DTYPES:
+        raise RefusedError(f"its weights are of type {min(strange)}")
     if any(not np.isfinite(value).all() for key, value in stored.items() if key != pipeline.BACKGROUND):
         raise RefusedError("its weights are not finite")
-    rows = np.zeros((len(version.encoder.names), 1), np.float32)
+    shape = stored[pipeline.BACKGROUND].shape
+    if shape != (explanation.BACKGROUND, columns):
+        raise RefusedError(f"its background has the shape {shape}, not {(explanation.BACKGROUND, columns)}")
+    rows = np.array([[0, np.nan]] * columns, np.float32)
+    outputs = METHODS[version.method].forward(version.encoder, version.options)(stored, jnp.asarray(rows.T))
     answers = pipeline.compiled(stored, version.encoder, version.options, "answers")(rows)
-    expected = (1, version.encoder.target.size) if version.encoder.target.kind == "classes" else (1,)
-    if answers.shape != expected or not np.isfinite(answers).all():
-        raise RefusedError(f"its weights answer a row with shape {answers.shape}, not {expected}")
-    if stored[pipeline.BACKGROUND].shape[1] != len(version.encoder.names):
-        raise RefusedError("its background rows do not fit its columns")
+    is_finite = all(np.isfinite(each).all() for each in (outputs, answers))
+    if outputs.shape[::2] != (len(rows.T), target.size) or not is_finite:
+        raise RefusedError(f"its weights answer two rows with {answers.tolist()}, of {outputs.shape}"[:200])

@@ -355,13 +355,12 @@ class Catalog:
         columns = list(content["columns"])
         if strange := set(columns) - (set(self._columns(table)) - LOCAL):
             raise ModelError(f"The catalogue has no column {table}.{sorted(strange)[0]}.")
-        place = [{"place": str(i)} if table == "macros" else {} for i in range(len(content["rows"]))]
-        for extra, row in zip(place, content["rows"], strict=True):
-            values = {**dict(zip(columns, row, strict=True)), **given, **extra}
-            names = ", ".join(map(identifier, values))
-            self._run(
-                f"INSERT INTO ml.{table} ({names}) VALUES ({', '.join('?' * len(values))})", list(values.values())
-            )
+        rows = content["rows"]
+        texts = dict(zip(columns, zip(*rows, strict=True), strict=True)) if rows else {}
+        texts |= {name: [value] * len(rows) for name, value in given.items()}
+        texts |= {"place": list(map(str, range(len(rows))))} if table == "macros" else {}
+        names, lists = ", ".join(map(identifier, texts)), ", ".join(["unnest(?::VARCHAR[])"] * len(texts))
+        self._run(f"INSERT INTO ml.{table} ({names}) SELECT {lists}", list(map(list, texts.values())))
 
     def version_with(self, version_id: str) -> Version:
         """The version of an id."""

@@ -161,7 +161,7 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
         line = _line(value, float(next(raw)), weights, place)
         term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}){line} END"
         terms.append(f"coalesce({term}, {float(absent)!r})")
-    total = " + ".join([repr(float(weights["intercept"][0])), *terms])
+    total = _sum([repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
     target = encoder.target
     if target.kind == "binary":
@@ -177,6 +177,12 @@ def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], 
         return ""
     low, high, mean, deviation = (float(weights[n][place]) for n in ("low", "high", "raw_mean", "raw_deviation"))
     return f" + {slope!r} * ((least(greatest({value}, {low!r}), {high!r}) - {mean!r}) / {deviation!r})"
+
+
+def _sum(terms: Sequence[str]) -> str:
+    """A balanced tree: how deep an expression may be is limited."""
+    half = len(terms) // 2
+    return f"({_sum(terms[:half])} + {_sum(terms[half:])})" if half else terms[0]
 
 
 def _matrix(conformal: Conformal) -> str:
