@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors.numpy import load
 
-from sqlml import catalog, explanation, lifecycle, options, pipeline, queries, registry, vetting
+from sqlml import behavior, catalog, encoding, explanation, lifecycle, options, pipeline, queries, registry, vetting
 from sqlml.catalog import Catalog, Dump, Version
-from sqlml.errors import ModelError, SqlmlError
+from sqlml.errors import ModelError, SqlmlError, first_line
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
@@ -59,6 +59,7 @@ def write(place: Workplace, name: str, number: int | None, path: str) -> int:
         ModelError: There is no such model or version, or the file cannot be written.
     """
     store = Catalog(place.cursor, place.database)
+    _require_access(place.cursor)
     store.require_present_schema()
     version = store.version(name, number)
     contents = dict(_contents(store.dump(version.version_id), store.blob(version.version_id)))
@@ -109,22 +110,38 @@ def read(place: Workplace, name: str, path: str, *, is_replace: bool) -> Version
             has then been written.
     """
     store = Catalog(place.cursor, place.database)
+    _require_access(place.cursor)
     try:
         archive = _renamed(_read(Path(path)))
         version = _version(archive, name, place.database)
         task = _task(archive, version)
         wanted = [function for _, function, _ in task.named(name)]
         lifecycle.require_free(place.cursor, store, name, wanted, is_replace=is_replace)
+        _require_same_ids(place.cursor, archive, version)
         return _insert(place, store, _vetted(place.cursor, archive, version, task), version)
     except SqlmlError:
         raise
     except (OSError, EOFError, zipfile.BadZipFile) as error:
         raise ModelError(f"IMPORT cannot read {path}: {error}.") from error
     except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(f"The model in {path} does not fit this database: {reason}.") from error
+        raise ModelError(f"The model in {path} does not fit this database: {first_line(error)}.") from error
     except Exception as error:  # whatever a file from elsewhere makes a parser say
         raise ModelError(f"{path} is damaged or no model of sqlml: {type(error).__name__}: {error}.") from error
+
+
+def _require_access(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Whoever shut the database off from files has shut us off too."""
+    if not cursor.execute("SELECT current_setting('enable_external_access')::BOOLEAN").fetchall()[0][0]:
+        raise ModelError("Files are out of reach: enable_external_access is false.")
+
+
+def _require_same_ids(cursor: duckdb.DuckDBPyConnection, archive: Archive, version: Version) -> None:
+    if not isinstance(version.options, BehaviorOptions):
+        return
+    ((theirs,),) = _columns(archive.dump, "versions", "key_type")
+    ours = behavior.read(cursor).events["customer_id"]
+    if theirs != ours and not (encoding.is_integer(theirs) and encoding.is_integer(ours)):
+        raise ModelError(f"The model knows customers by {theirs}; customer_id of behavior.events is {ours} here.")
 
 
 class RefusedError(ModelError):

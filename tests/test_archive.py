@@ -104,7 +104,7 @@ def test_a_model_of_rows_answers_the_same_to_the_bit_elsewhere(home, tmp_path, k
         take(con, export(con, "later", tmp_path / "again"), "third")
         assert answers(con, kind, "third") == expected
         con.execute("DROP MODEL later; DROP MODEL third").fetchall()
-        assert one(con, "SELECT count(*) FROM duckdb_functions() WHERE regexp_matches(function_name, 'later|third|__sqlml')") == 0  # fmt: skip
+        assert one(con, "SELECT count(*) FROM duckdb_functions() WHERE regexp_matches(function_name, 'later|third')") == 0  # fmt: skip
 
 
 BY_CUSTOMER = """SELECT {0}_score(customer_id), {0}_score(customer_id, TIMESTAMP '2026-01-01')
@@ -627,3 +627,26 @@ def test_a_hostile_version_leaves_the_model_that_it_would_replace(home, rows_fil
     before = answers(home, "b", "b")
     refused(home, pack(parts, tmp_path / "hostile"), "reads secret", "b", "OR REPLACE")
     assert answers(home, "b", "b") == before
+
+
+def test_ids_of_another_type_are_refused(shop, tmp_path):
+    file, path = tmp_path / "churn.sqlml", tmp_path / "text.duckdb"
+    shop.execute(f"EXPORT MODEL churn TO '{file}'").fetchall()
+    copy_to(shop, path)
+    with sqlml.connect(path) as con:
+        con.execute("DROP MODEL churn").fetchall()
+        con.execute(
+            "CREATE TABLE texts AS SELECT * REPLACE (customer_id::VARCHAR AS customer_id) FROM behavior.events"
+        ).fetchall()
+        con.execute(
+            "CREATE OR REPLACE VIEW behavior.events AS FROM main.texts; DROP VIEW behavior.customers"
+        ).fetchall()
+        with pytest.raises(ModelError, match="customer_id of behavior.events is VARCHAR here".replace(".", "[.]")):
+            con.execute(f"IMPORT MODEL churn FROM '{file}'")
+
+
+def test_a_database_shut_off_from_files_stays_so(tmp_path):
+    with sqlml.connect(enable_external_access=False) as con:
+        for statement in ("EXPORT MODEL m TO 'm.sqlml'", "IMPORT MODEL m FROM 'm.sqlml'"):
+            with pytest.raises(ModelError, match="Files are out of reach"):
+                con.execute(statement)
