@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import sqlml
-from sqlml import options, tabular
+from sqlml import macros, options, tabular
 from sqlml.errors import DataError, OptionError, SqlmlError
+from sqlml.transforms import Calibration, Column, Encoder
 from tests.conftest import one
 
 FAST = "epochs = 12, members = 2, width = 8, folds = 2, bins = 8, patience = 4"
@@ -348,3 +349,12 @@ def test_the_statements_of_the_readme_run_as_written(con):
     assert len(top) == 10
     assert top[0][1] >= top[-1][1] > 0.5
     assert len(predicted) == 3000
+
+
+def test_the_formula_of_a_thousand_columns_is_not_too_deep(con):
+    columns = tuple(Column(f"c{i}", f"c{i}", "__sqlml_row.x") for i in range(1000))
+    slope = np.random.default_rng(0).normal(size=(2000, 1)).astype(np.float32)
+    weights = {"slope": slope, "mean": np.zeros(1000), "deviation": np.ones(1000), "intercept": np.ones(1)}
+    formula = macros.linear_sql(Encoder(columns), weights, Calibration())
+    expected = 1 / (1 + np.exp(-1 - np.log(2) * slope[:1000].astype(float).sum()))
+    assert one(con, f"SELECT {formula} FROM (SELECT 1 AS x) __sqlml_row") == pytest.approx(expected, rel=1e-6)
