@@ -366,7 +366,7 @@ INVALID = {  # ¦ stands where the caret must point
         ("CREATE MODEL m PREDICT¦", "expected a value"),
         ("CREATE MODEL m PREDICT ¦FOR EACH CUSTOMER HORIZON 1 DAY", "expected a value"),
         ("CREATE MODEL m PREDICT 1¦", "expected FOR"),
-        ("CREATE MODEL m PREDICT 1 FOR EACH ITEM HORIZON 1 DAY¦", "expected FOR"),
+        ("CREATE MODEL m PREDICT 1 FOR EACH ¦ITEM HORIZON 1 DAY", "expected CUSTOMER"),
         ("CREATE MODEL m PREDICT 1 FOR EACH CUSTOMER¦", "expected HORIZON"),
         ("CREATE MODEL m PREDICT 1 FOR EACH CUSTOMER ¦OPTIONS ()", "expected HORIZON"),
         ("CREATE MODEL m PREDICT 1 FOR EACH CUSTOMER WHERE ¦HORIZON 1 DAY", "expected a value"),

@@ -133,8 +133,6 @@ def test_cursors_see_a_new_model_and_lose_a_dropped_one(shop):
         shop.execute("SELECT later_score(7)").fetchall()
     assert not one(shop, "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'later%'")
     assert not one(shop, "SELECT count(*) FROM ml.versions WHERE model = 'later'")
-    functions = "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE '\\_\\_sqlml\\_%' ESCAPE '\\'"
-    assert one(shop, functions) == one(shop, "SELECT count(*) FROM ml.functions WHERE NOT is_table")
 
 
 def test_create_needs_replace_where_the_model_exists(shop):
