@@ -53,7 +53,9 @@ def test_parameters(text, values):
         assert outcome(ours, text, values) == outcome(theirs, text, values)
 
 
-VOLATILE = re.compile(r"random|uuid|\bnow\b|current|today|time\(\)|sleep|memory|nextval|setseed|txid|timestamp\(\)|\bage\b", re.I)
+VOLATILE = re.compile(
+    r"random|uuid|\bnow\b|current|today|time\(\)|sleep|memory|nextval|setseed|txid|timestamp\(\)|\bage\b", re.I
+)
 
 
 def test_examples_of_every_function():
