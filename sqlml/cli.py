@@ -435,7 +435,7 @@ def import_command(
 def drop(
     db: Database,
     name: Model,
-    version: Number = None,
+    version: Annotated[int | None, typer.Option("--version", help="One version. Default: the model with all.")] = None,
     if_exists: Annotated[bool, typer.Option("--if-exists", help="No error where there is none.")] = False,
 ) -> None:
     """Remove a model, its versions and its functions, or one version that is not promoted."""

@@ -256,6 +256,8 @@ class Connection:
     def _query_of(self, statement: Statement) -> str | None:
         if isinstance(statement, RetrainModel):
             return self.catalog().version(statement.name).query
+        if isinstance(statement, CreateModel) and statement.if_not_exists and statement.name in self.catalog().models():
+            return None
         return statement.query if isinstance(statement, CreateModel | EvaluateModel) else None
 
     @contextmanager

@@ -7,11 +7,12 @@ knows where those come from. In the files `{name}` stands for a piece of SQL put
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Any
 
 _HEADER = re.compile(r"^-- sql/(?P<path>\S+): (?P<purpose>.*?)(?:\s{2,}needs: (?P<needs>.*))?$")
 _PIECE = re.compile(r"\{(\w+)\}")
@@ -62,6 +63,16 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """`text` as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def nodes(tree: object) -> Iterator[Mapping[str, Any]]:
+    """Every node of what DuckDB's `json_serialize_sql` says of a text."""
+    if isinstance(tree, dict):
+        yield tree
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for each in tree:
+            yield from nodes(each)
 
 
 @cache

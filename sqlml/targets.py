@@ -122,7 +122,7 @@ def _aggregates(cursor: duckdb.DuckDBPyConnection, expression: str, clause: str)
     parsed = json.loads(cursor.execute("SELECT json_serialize_sql(?)", [f"{before}{expression}\n"]).fetchall()[0][0])
     if parsed["error"]:
         raise OptionError(f"{clause} {expression}: {parsed['error_message']}.")
-    nodes = list(_nodes(parsed["statements"]))
+    nodes = list(queries.nodes(parsed["statements"]))
     lists = [node["select_list"] for node in nodes if "select_list" in node]
     if len(parsed["statements"]) > 1 or len(lists) != 1 or len(lists[0]) != 1 or _has_more(parsed):
         raise OptionError(f"{clause} {expression}: one expression is expected, without a query inside.")
@@ -141,15 +141,6 @@ def _has_more(parsed: Mapping[str, Any]) -> bool:
     node = parsed["statements"][0]["node"]
     is_plain = node.get("from_table", {}).get("type") == "EMPTY" and not node.get("where_clause")
     return not is_plain or bool(node.get("group_expressions")) or bool(node.get("modifiers"))
-
-
-def _nodes(tree: object) -> Iterator[Mapping[str, Any]]:
-    if isinstance(tree, dict):
-        yield tree
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for each in tree:
-            yield from _nodes(each)
 
 
 def _columns(behavior: Behavior) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from sqlml import queries
 from sqlml.errors import ModelError
 from sqlml.queries import identifier
 
@@ -148,7 +149,9 @@ class Vetter:
         Raises:
             ModelError: It is not one query, or one that writes.
         """
-        kinds = {node.get("type") for node in _nodes(self._parsed(text)) if str(node.get("type")).endswith("_NODE")}
+        kinds = {
+            node.get("type") for node in queries.nodes(self._parsed(text)) if str(node.get("type")).endswith("_NODE")
+        }
         if not kinds <= READING:
             raise ModelError(f"its training query does more than read: {text[:80]}")
 
@@ -179,7 +182,7 @@ class Vetter:
         _require_short(len(query))
         parsed = self._parsed(query)
         self._check(parsed, frozenset())
-        called = [_path(node) for node in _nodes(parsed) if "function_name" in node]
+        called = [_path(node) for node in queries.nodes(parsed) if "function_name" in node]
         size = len(query) + sum(self.sizes.get(path, 0) for path in called)
         _require_short(size)
         return size
@@ -307,12 +310,3 @@ def _tokens(text: str) -> Iterator[tuple[int, str, duckdb.token_type | None]]:
             raise ModelError(f"a character stands outside of quotes that belongs into them: {ascii(token)[:80]}")
         yield place, token, kind
         place += len(token)
-
-
-def _nodes(tree: object) -> Iterator[Node]:
-    if isinstance(tree, dict):
-        yield tree
-        tree = list(tree.values())
-    if isinstance(tree, list):
-        for each in tree:
-            yield from _nodes(each)

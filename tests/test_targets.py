@@ -127,5 +127,9 @@ def test_a_short_log_is_carried_to_the_horizon():
         con.execute(f"CREATE MODEL buys PREDICT count(*) > 0 FOR EACH CUSTOMER {options}").fetchall()
         spent = one(con, "SELECT sum(amount)::DOUBLE FROM behavior.events")
         assert one(con, "SELECT sum(total(i)) FROM range(600) t(i)") == pytest.approx(spent, rel=0.25)
+        left = """SELECT max(rest) - min(rest) FROM (SELECT ln(buys_score(i) / (1 - buys_score(i)))
+                  - list_sum(list_transform(buys_explain(i), lambda e: e.effect)) AS rest FROM range(600) t(i)
+                  WHERE buys_score(i) BETWEEN 0.001 AND 0.999)"""
+        assert one(con, left) < 0.01  # effects are of the answer carried to the horizon
         rate = one(con, "SELECT avg(1 - exp(-(1 + i % 19))) FROM range(600) t(i)")
         assert one(con, "SELECT avg(buys_score(i)) FROM range(600) t(i)") == pytest.approx(rate, abs=0.1)
