@@ -11,13 +11,16 @@ MIN_WINDOW = 0.25
 """Least training window, as a share of the horizon."""
 MIN_HISTORY = 0.5
 """Least history before a cut-off, as a share of the training window."""
+PARTS = (1.0, 0.75, 0.5, 2 / 3)
+"""Where a part of the horizon tells something too: the windows that end at as_of, as shares of the longest."""
 
 
 @dataclass(frozen=True)
 class Calendar:
     """The cut-offs of one recipe, newest first.
 
-    `window` is how long the future after a cut-off is observed: the horizon, or less where data are too short.
+    `window` is how long the future after a cut-off is observed, of later ones at most: the horizon, or less where data
+    are too short.
     """
 
     as_of: datetime
@@ -27,16 +30,24 @@ class Calendar:
     lookback: timedelta
 
     @property
+    def tested(self) -> datetime:
+        """The newest cut-off whose whole window is over."""
+        return max(c for c in self.cutoffs if c <= self.as_of - self.window)
+
+    @property
     def is_short(self) -> bool:
         """Whether the label window had to be shorter than the horizon."""
         return self.window < self.horizon
 
 
-def plan(first: datetime, as_of: datetime, horizon: timedelta, every: timedelta, most: int) -> Calendar:
+def plan(
+    first: datetime, as_of: datetime, horizon: timedelta, every: timedelta, most: int, *, is_partial: bool = False
+) -> Calendar:
     """Cut-offs at `as_of - horizon` and further back while each keeps enough history.
 
     A cut-off needs a history of one horizon; the newest one may do with half a window. Where not even that fits, the
-    window shrinks to two thirds of the data, down to a quarter of the horizon.
+    window shrinks to two thirds of the data, down to a quarter of the horizon. With `is_partial` later cut-offs, of
+    which only a part of the window is over, come in between, and as_of itself, to learn from the past alone.
 
     Raises:
         DataError: The data are too short even for that.
@@ -51,16 +62,22 @@ def plan(first: datetime, as_of: datetime, horizon: timedelta, every: timedelta,
             f"{days(span / MIN_WINDOW / (1 + MIN_HISTORY), floor=True)}, or bring older events."
         )
     older = (as_of - window - i * every for i in range(1, most))
-    cutoffs = (as_of - window, *(c for c in older if window == horizon and c - first >= horizon))
-    return Calendar(as_of, horizon, window, cutoffs, cutoffs[-1] - first)
+    cutoffs = [as_of - window, *(c for c in older if window == horizon and c - first >= horizon)]
+    if is_partial:
+        late = [as_of - part * window for part in PARTS[1:]]
+        cutoffs = [cutoffs[0], *late[:2], *cutoffs[1:], *late[2:]][:most]
+        cutoffs = [as_of, *sorted(cutoffs, reverse=True)]
+    return Calendar(as_of, horizon, window, tuple(cutoffs), cutoffs[-1] - first)
 
 
-def rehearsal(first: datetime, calendar: Calendar, every: timedelta, most: int) -> Calendar | None:
+def rehearsal(
+    first: datetime, calendar: Calendar, every: timedelta, most: int, *, is_partial: bool = False
+) -> Calendar | None:
     """The same recipe with knowledge up to one horizon earlier, or None where data are too short for it."""
     known = calendar.as_of - calendar.horizon
     if known - first < (1 + MIN_HISTORY) * calendar.horizon:
         return None
-    return plan(first, known, calendar.horizon, every, most)
+    return plan(first, known, calendar.horizon, every, most, is_partial=is_partial)
 
 
 def days(length: timedelta, *, floor: bool = False) -> str:

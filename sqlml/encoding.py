@@ -43,7 +43,10 @@ class Dropped:
 
 @dataclass(frozen=True)
 class Arrays:
-    """Examples in memory: inputs (n, columns) with NaN for missing, labels (n,), folds (n,)."""
+    """Examples in memory: inputs (n, columns) with NaN for missing, labels (n,), folds (n,).
+
+    Labels of a spend are (n, 3): the spend, the orders, and what share of the horizon they are of.
+    """
 
     inputs: NDArray[np.float32]
     labels: NDArray[np.float32]
@@ -52,6 +55,16 @@ class Arrays:
     def where(self, rows: NDArray[np.bool_]) -> Arrays:
         """Some of the rows."""
         return Arrays(self.inputs[rows], self.labels[rows], self.folds[rows])
+
+    @property
+    def truth(self) -> NDArray[np.float32]:
+        """What answers are compared with, (n,)."""
+        return self.labels if self.labels.ndim == 1 else self.labels[:, 0]
+
+    @property
+    def mean(self) -> float:
+        """The mean label, of a spend that of a whole horizon."""
+        return float(self.labels.mean() if self.labels.ndim == 1 else self.labels[:, 0].sum() / self.labels[:, 2].sum())
 
 
 def is_category(kind: str) -> bool:
@@ -131,6 +144,16 @@ def _fit_numbers(
         yield Column(raw.name, raw.source, raw.expression, edges, spikes, mean=stats["mean"], deviation=spread)
 
 
+def of_values(name: str, values: NDArray[np.float32], bins: int) -> Column:
+    """A number that was computed and not read, from finite values (n,) on the training rows."""
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)).astype(np.float32))
+    if len(edges) == 1:
+        edges = np.array([edges[0], edges[0] + max(1.0, abs(edges[0]))], np.float32)
+    logarithm = np.sign(values) * np.log1p(np.abs(values))
+    spread = float(logarithm.std()) or 1.0
+    return Column(name, name, name, tuple(edges.tolist()), mean=float(logarithm.mean()), deviation=spread)
+
+
 def _fit_categories(
     cursor: duckdb.DuckDBPyConnection, table: str, inputs: Sequence[Input], most: int, dropped: list[Dropped]
 ) -> Iterator[Column]:
@@ -148,11 +171,13 @@ def _fit_categories(
 
 
 def read_arrays(
-    cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder, label: str, fold: str, order: str
+    cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder, labels: Sequence[str], fold: str, order: str
 ) -> Arrays:
     """All rows of `table`, in the order named, as arrays."""
     columns = ", ".join(f"{c.expression} AS {identifier(c.name)}" for c in encoder.columns)
-    query = f"SELECT ({label})::FLOAT, {fold}, {columns} FROM {table} ORDER BY {order}"
+    listed = ", ".join(f"({label})::FLOAT" for label in labels)
+    query = f"SELECT {fold}, {listed}, {columns} FROM {table} ORDER BY {order}"
     read = cursor.sql(query).to_arrow_table()
-    labels, folds, *inputs = (column.to_numpy(zero_copy_only=False) for column in read.columns)
-    return Arrays(np.stack(inputs, 1).astype(np.float32), labels.astype(np.float32), folds)
+    folds, *found = (column.to_numpy(zero_copy_only=False) for column in read.columns)
+    known, inputs = (np.stack(part, 1).astype(np.float32) for part in (found[: len(labels)], found[len(labels) :]))
+    return Arrays(inputs, known[:, 0] if len(labels) == 1 else known, folds)

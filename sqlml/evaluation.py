@@ -20,7 +20,7 @@ from sqlml.methods.base import Method, State
 from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict, together
-from sqlml.transforms import Calibration, Encoder, Target
+from sqlml.transforms import SPEND_OUTPUTS, Calibration, Encoder, Target
 
 Vector = NDArray[np.float32]
 BOOTSTRAP_ROWS = 1_500_000
@@ -132,6 +132,8 @@ def calibrate(outputs: Vector, labels: Vector, target: Target, *, is_fitted: boo
     For one part and a binary label that is Platt scaling, with his smoothed targets, so that a small or one-sided
     sample cannot give certainty. Several parts share one slope, or have each its own (stacking, Wolpert 1992).
     """
+    if target.kind == "spend":
+        return _calibrate_spend(outputs, labels, target, is_fitted=is_fitted)
     if target.kind == "binary":
         positives, negatives = labels.sum(), (1 - labels).sum()
         labels = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2)).astype(np.float32)
@@ -153,6 +155,46 @@ def _calibrated_loss(target: Target) -> Objective:
         slope = jnp.broadcast_to(weights["slope"], outputs.shape[1:2])
         away = SHRINKAGE * ((slope - 1 / outputs.shape[1]) ** 2).sum()
         return loss(losses.blend(outputs, slope, jnp.asarray(weights["offset"])), labels).mean() + away
+
+    return objective
+
+
+def _calibrate_spend(outputs: Vector, labels: Vector, target: Target, *, is_fitted: bool) -> Calibration:
+    """How far to go from the first part, a closed form, to the others, and what to add so that totals are right.
+
+    The closed form alone stays as it is.
+    """
+    parts = outputs.shape[1]
+    if parts == 1:
+        return Calibration((1.0,), (0.0,) * target.size)
+    shares = parts - 1 if is_fitted else 1
+    start = {
+        "share": np.full(shares, 1 / shares, np.float32),
+        "offset": np.zeros(SPEND_OUTPUTS - 1, np.float32),
+        "hazard": np.zeros((), np.float32),
+        "growth": np.zeros((), np.float32),
+    }
+    found, _ = minimise(_spend_objective(target), start, outputs, labels)
+    slope, offset = (np.asarray(each) for each in _spend_blend(found, parts))
+    return Calibration(tuple(slope.tolist()), tuple(offset.tolist()), float(np.exp(found["growth"])))
+
+
+def _spend_blend(found: Point, parts: int) -> tuple[jax.Array, jax.Array]:
+    """Slopes and offsets: what the others do not share is left to the first part."""
+    share = jnp.asarray(found["share"])
+    each = share * jnp.ones(parts - 1) * (len(share) / (parts - 1))
+    return jnp.concatenate([1 - each.sum(keepdims=True), each]), jnp.append(jnp.asarray(found["offset"]), 0.0)
+
+
+@lru_cache
+def _spend_objective(target: Target) -> Objective:
+    def objective(found: Point, outputs: jax.Array, labels: jax.Array) -> jax.Array:
+        slope, offset = _spend_blend(found, outputs.shape[1])
+        hazard, growth = jnp.exp(found["hazard"]), jnp.exp(found["growth"])
+        link = losses.blend(outputs, slope, offset)
+        missed = losses.spend_deviance(link, labels, target.scale, hazard, growth).mean()
+        away = ((jnp.asarray(found["share"]) - 1 / len(found["share"])) ** 2).sum()
+        return missed + SHRINKAGE * (away + found["hazard"] ** 2 + found["growth"] ** 2)
 
     return objective
 

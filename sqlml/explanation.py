@@ -103,5 +103,5 @@ def _losses(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vecto
     """The mean loss of each repeat of inputs (repeats, n, columns)."""
     repeats = len(inputs)
     link = jnp.asarray(fitted.links(method, options, inputs.reshape(-1, inputs.shape[-1])))
-    each = losses.of(fitted.encoder.target)(link, jnp.asarray(np.tile(labels, repeats)))
+    each = losses.of(fitted.encoder.target)(link, jnp.asarray(np.concatenate([labels] * repeats)))
     return np.asarray(each.reshape(repeats, -1).mean(1))

@@ -10,12 +10,14 @@ import duckdb
 
 from sqlml import encoding, queries
 from sqlml.encoding import Arrays, Dropped, Input
-from sqlml.queries import Behavior, Frame, identifier
+from sqlml.queries import Frame, identifier
 from sqlml.targets import Label
 from sqlml.transforms import Encoder, Target
 
 MOST_LEVELS = 30
-BOOKKEEPING = ("customer_id", "as_of", "label", "fold", "is_active")
+BOOKKEEPING = ("customer_id", "as_of", "label", "orders", "fold", "is_active", "exposure")
+SPEND = ("label", "orders", "exposure")
+"""The parts of a label that is a spend."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,16 @@ def build_examples(
     window: timedelta,
     known_by: datetime,
 ) -> None:
-    """Fill the temporary `table` with (customer_id, as_of, label, fold, is_active, feature columns …).
+    """Fill the temporary `table` with (customer_id, as_of, label, fold, is_active, exposure, feature columns …).
 
-    `known_by` is the last moment whose events may enter a label.
+    `known_by` is the last moment whose events may enter a label; `exposure` the share of the window before it.
     """
     _label(cursor, source, cutoffs, window, known_by)
     features = queries.features_of(source.frame, "SELECT customer_id, as_of FROM temp.sqlml_spine", "SELECT *")
-    cursor.execute(queries.text("examples/join", table=table, features=features), {"folds": source.folds}).fetchall()
+    cursor.execute(
+        queries.text("examples/join", table=table, features=features),
+        {"folds": source.folds, **_observed(window, known_by)},
+    ).fetchall()
 
 
 def mean_label(
@@ -78,12 +83,12 @@ def _label(
     labels = queries.labels_of(behavior, source.label.sql, "temp.sqlml_spine")
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE sqlml_labels AS {labels}",
-        {**source.label.parameters, "window_seconds": window.total_seconds(), **_known_by(behavior, known_by)},
+        {**source.label.parameters, **_observed(window, known_by)},
     ).fetchall()
 
 
-def _known_by(behavior: Behavior, moment: datetime) -> dict[str, object]:
-    return {"known_by": moment} if behavior.has("known_at") else {}
+def _observed(window: timedelta, known_by: datetime) -> dict[str, object]:
+    return {"window_seconds": window.total_seconds(), "known_by": known_by}
 
 
 def fit_encoder(
@@ -123,4 +128,5 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, s
 
 def read_arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:
     """All examples of `table`, ordered by (as_of, customer_id), as arrays."""
-    return encoding.read_arrays(cursor, table, encoder, "label", "fold", "as_of, customer_id")
+    labels = SPEND if encoder.target.kind == "spend" else SPEND[:1]
+    return encoding.read_arrays(cursor, table, encoder, labels, "fold", "as_of, customer_id")

@@ -113,9 +113,7 @@ def _customers(
         udf=registry.udf_name(version.main_kind, version.version_id),
         features_of=catalog.internal_macros(version.version_id)["features_of"],
     )
-    values = {**label.parameters, "window_seconds": horizon.total_seconds()}
-    if relations.has("known_at"):
-        values["known_by"] = known.newest_event
+    values = {**label.parameters, "window_seconds": horizon.total_seconds(), "known_by": known.newest_event}
     return _run(cursor, query, values), version.trained_until is None or first < version.trained_until
 
 

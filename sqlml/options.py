@@ -54,7 +54,8 @@ class ModelOptions:
 class BehaviorOptions(ModelOptions):
     """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
 
-    task: str | None = option(None, "What to predict: churn. Default: churn, or what predict says.")
+    method: str = option("auto", "How to learn; auto: what suits the task. The docs list the methods of each task.")
+    task: str | None = option(None, "What to predict: churn or clv. Default: churn, or what predict says.")
     predict: str | None = option(None, "A target in SQL: an aggregate over the future, e.g. sum(amount) > 100.")
     population: str | None = option(
         None, "Of whom: a condition on the history by as_of, e.g. max(event_time) > as_of - INTERVAL 60 DAY."
@@ -62,7 +63,13 @@ class BehaviorOptions(ModelOptions):
     horizon: str | None = option(
         None, "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required.", kind=INTERVAL
     )
-    active_event: str | None = option(None, "The event type that counts as activity. Default: any event.")
+    discount: float = option(
+        0.0, "Of clv: the yearly rate by which money to come is worth less; 0: a plain sum.", minimum=0, maximum=10
+    )
+    period: str = option("1 month", "Of clv: the length of a period of the curve.", kind=INTERVAL)
+    active_event: str | None = option(
+        None, "The event type that counts as activity, or as a purchase. Default: any event, any with an amount."
+    )
     active_within: str | None = option(
         None, "Train only on customers with an event this recently before the cut-off.", kind=INTERVAL
     )

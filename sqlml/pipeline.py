@@ -285,7 +285,8 @@ def _main_output(
     """
     slope, offset = jnp.asarray(calibration.slope), jnp.asarray(calibration.offset)
     outputs, own = (
-        losses.carried(losses.blend(forward(weights, x), slope, offset), target, calibration) for x in (mixed, rows)
+        losses.main(losses.carried(losses.blend(forward(weights, x), slope, offset), target, calibration), target)
+        for x in (mixed, rows)
     )
     return unit * jnp.take_along_axis(outputs, own.argmax(1)[:, None], 1)[:, 0]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -15,11 +15,15 @@ from sqlml.errors import DataError, OptionError, did_you_mean, first_line
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior, Frame
-from sqlml.rehearsal import Recipe
+from sqlml.rehearsal import Periods, Recipe
 from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
+OF_CLV = {f.name: f.default for f in fields(BehaviorOptions) if f.name in ("discount", "period")}
+MOST_PERIODS = 400
+LEAST_PERIOD = 0.1
+"""What is left at the end of the horizon belongs to the last period if it is a smaller share of one than this."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,9 @@ class Plan:
 
     def at(self, as_of: datetime) -> Calendar:
         """The cut-offs of the same recipe with knowledge up to another moment."""
-        most = self.recipe.options.max_cutoffs
-        return cutoffs.plan(self.known.first_event, as_of, self.calendar.horizon, self.every, most)
+        most, is_partial = self.recipe.options.max_cutoffs, self.recipe.source.label.is_spend
+        first, horizon = self.known.first_event, self.calendar.horizon
+        return cutoffs.plan(first, as_of, horizon, self.every, most, is_partial=is_partial)
 
 
 def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
@@ -61,14 +66,39 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     if chosen.active_event is not None:
         _require_event_type(cursor, relations, chosen.active_event)
     label = targets.of(cursor, relations, chosen)
+    task = task_of(chosen, label)
+    chosen = replace(chosen, method=task.methods[0]) if chosen.method == "auto" else chosen
     as_of, horizon = _times(cursor, chosen, known)
     every = interval(cursor, "every", chosen.every, as_of) or horizon
-    calendar = cutoffs.plan(known.first_event, as_of, horizon, every, chosen.max_cutoffs)
+    most, is_partial = chosen.max_cutoffs, label.is_spend
+    calendar = cutoffs.plan(known.first_event, as_of, horizon, every, most, is_partial=is_partial)
     within = interval(cursor, "active_within", chosen.active_within, as_of)
-    frame = Frame(relations, attributes, chosen.population or "true")
+    frame = Frame(relations, attributes, chosen.population or "true", label.order)
     source = Source(frame, label, within, horizon, chosen.folds)
-    earlier = cutoffs.rehearsal(known.first_event, calendar, every, chosen.max_cutoffs)
-    return Plan(Recipe(task_of(chosen, label), source, chosen), calendar, earlier, known, every, left_out)
+    earlier = cutoffs.rehearsal(known.first_event, calendar, every, most, is_partial=is_partial)
+    periods = _periods(cursor, chosen, as_of, horizon) if label.is_spend else Periods()
+    return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out)
+
+
+def _periods(
+    cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, as_of: datetime, horizon: timedelta
+) -> Periods:
+    """The horizon cut into periods of the calendar; what is left at its end is one too.
+
+    Raises:
+        OptionError: The period is longer than the horizon, or there would be too many.
+    """
+    length = interval(cursor, "period", chosen.period, as_of)
+    if length is None or length > horizon:
+        raise OptionError(f"Option period = {chosen.period} is longer than the horizon ({cutoffs.days(horizon)}).")
+    if horizon / length > MOST_PERIODS:
+        raise OptionError(f"Option period = {chosen.period} cuts the horizon into more than {MOST_PERIODS} periods.")
+    query = """SELECT list((epoch($as_of::TIMESTAMP) - epoch($as_of::TIMESTAMP - i * $period::INTERVAL)) / 86400 ORDER BY i)
+               FROM range(1, $most + 1) t(i)"""
+    values = {"as_of": as_of, "period": chosen.period, "most": MOST_PERIODS}
+    ends: list[float] = cursor.execute(query, values).fetchall()[0][0]
+    days = horizon / timedelta(days=1)
+    return Periods(tuple(end for end in ends if end < days - LEAST_PERIOD * ends[0]), chosen.discount)
 
 
 def without_as_of(chosen: BehaviorOptions) -> BehaviorOptions:
@@ -113,7 +143,10 @@ def task_of(chosen: BehaviorOptions, label: Label) -> Task:
         task = TARGET_TASKS["binary" if label.is_binary else "value"]
     else:
         task = _named_task(chosen.task or "churn")
-    require_method(task, chosen.method)
+    if chosen.method != "auto":
+        require_method(task, chosen.method)
+    if not label.is_spend and (foreign := [name for name in OF_CLV if getattr(chosen, name) != OF_CLV[name]]):
+        raise OptionError(f"Option {foreign[0]} is one of task clv; this is {task.name}.")
     return task
 
 

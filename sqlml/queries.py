@@ -48,11 +48,15 @@ class Behavior:
 
 @dataclass(frozen=True)
 class Frame:
-    """Features of whom, and from what: the relations, the attributes named, a condition over the history by as_of."""
+    """Features of whom, and from what: the relations, the attributes named, a condition over the history by as_of.
+
+    `order` is the condition that makes an event a purchase, where features of orders are wanted.
+    """
 
     behavior: Behavior
     attributes: Sequence[str] = ()
     population: str = "true"
+    order: str = ""
 
 
 def identifier(name: str) -> str:
@@ -106,10 +110,11 @@ def folder(name: str) -> tuple[SqlFile, ...]:
     return tuple(read(f"{name}/{stem}") for stem in stems)
 
 
-def feature_files(behavior: Behavior, attributes: Sequence[str]) -> list[SqlFile]:
-    """The feature files whose needs are met; attributes only where some are named."""
-    usable = [f for f in folder("features") if all(map(behavior.has, f.needs))]
-    return [f for f in usable if attributes or "customers" not in f.needs]
+def feature_files(frame: Frame) -> list[SqlFile]:
+    """The feature files whose needs are met; attributes only where some are named, orders where they are wanted."""
+    wanted = {"customers": bool(frame.attributes), "orders": bool(frame.order)}
+    usable = [f for f in folder("features") if all(wanted.get(need, True) for need in f.needs)]
+    return [f for f in usable if all(need == "orders" or frame.behavior.has(need) for need in f.needs)]
 
 
 def window_days(column: str) -> int:
@@ -137,7 +142,10 @@ def history_of(behavior: Behavior) -> str:
 
 
 def labels_of(behavior: Behavior, label: str, asked: str) -> str:
-    """The query `label` over the future of each pair of `asked`; parameters `$window_seconds`, `$known_by`."""
+    """The query `label` over the future of each pair of `asked`, as far as it is known.
+
+    Parameters are `$window_seconds` and `$known_by`.
+    """
     pieces = {"known": known(behavior, "$known_by::TIMESTAMP", "e."), "label": label}
     return text("binding/labels", asked=asked, **pieces)
 
@@ -155,13 +163,13 @@ def _sane_amount(behavior: Behavior, prefix: str = "") -> str:
 
 def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
     behavior, attributes = frame.behavior, frame.attributes
-    names = [f.name for f in feature_files(behavior, attributes)]
+    names = [f.name for f in feature_files(frame)]
     relations = [*head, ("spine", text("binding/spine", population=frame.population))]
     if attributes:
         relations.append(("customers", _customers(behavior, attributes)))
     if behavior.items:
         relations.append(("items", text("binding/items")))
-    relations += [(f"{name}_features", text(f"features/{name}")) for name in names]
+    relations += [(f"{name}_features", text(f"features/{name}", order=frame.order)) for name in names]
     ctes = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{body})" for name, body in relations)
     joins = "".join(f"\n  LEFT JOIN {name}_features USING (customer_id, as_of)" for name in names)
     return f"WITH {ctes}\n{select}\nFROM spine{joins}"

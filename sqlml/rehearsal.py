@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import duckdb
 import numpy as np
@@ -29,6 +29,22 @@ LEAST_OF_EACH = 10
 LEAK_AUC = 0.97
 RECENCY = "recency_days"
 TEST_FOLDS = 5
+YEAR = 365.25
+LEAST_SPEND = 1e-6
+
+
+@dataclass(frozen=True)
+class Periods:
+    """How a horizon is cut: days from as_of to the ends of all periods but the last, and the yearly discount."""
+
+    ends: tuple[float, ...] = ()
+    discount: float = 0.0
+
+    def within(self, horizon: timedelta) -> dict[str, tuple[float, ...]]:
+        """Ends and discounts of the periods of a horizon: what is spent in one counts as spent at its end."""
+        days = horizon / timedelta(days=1)
+        ends = (*(end for end in self.ends if end < days), days)
+        return {"ends": ends, "discounts": tuple((1 + self.discount) ** (-end / YEAR) for end in ends)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +54,7 @@ class Recipe:
     task: Task
     source: Source
     options: BehaviorOptions
+    periods: Periods = Periods()
 
 
 @dataclass(frozen=True)
@@ -91,13 +108,14 @@ def in_time(
 
 def by_customers(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Tested:
     """Hold out a fifth of the customers at the newest cut-off instead; leaves `sqlml_metrics`."""
-    _training_examples(cursor, recipe, calendar)
+    observed = replace(calendar, horizon=calendar.window)
+    _training_examples(cursor, recipe, observed)
     pieces = {"training": TRAINING, "test": TEST}
     for statement in ("test", "training"):
         query = queries.text(f"examples/{statement}_customers", **pieces)
-        cursor.execute(query, {"newest": calendar.cutoffs[0], "parts": TEST_FOLDS} if statement == "test" else
+        cursor.execute(query, {"newest": calendar.tested, "parts": TEST_FOLDS} if statement == "test" else
                        {"parts": TEST_FOLDS}).fetchall()  # fmt: skip
-    return _compare(cursor, recipe, replace(calendar, horizon=calendar.window), stage)
+    return _compare(cursor, recipe, observed, stage)
 
 
 def final(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Run:
@@ -116,19 +134,28 @@ def _fit_encoder(
 ) -> tuple[Encoder, list[Dropped]]:
     label = recipe.source.label
     target = Target(of_nothing=label.of_nothing)
-    if not label.is_binary:
+    if label.is_spend:
+        target = Target("spend", scale=_mean_spend(cursor), **recipe.periods.within(calendar.horizon))
+    elif not label.is_binary:
         target = encoding.number_target(cursor, TRAINING, "label")
     return features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins, target)
 
 
+def _mean_spend(cursor: duckdb.DuckDBPyConnection) -> float:
+    query = f"SELECT sum(greatest(label, 0)) / sum(exposure) FROM {TRAINING}"
+    return max(float(cursor.execute(query).fetchall()[0][0]), LEAST_SPEND)
+
+
 def cutoff_rows(cursor: duckdb.DuckDBPyConnection, table: str, purpose: str) -> Iterator[CutoffRow]:
     """Rows and base rate of each cut-off in a table of examples."""
-    query = f"SELECT as_of, count(*), avg(label::DOUBLE) FROM {table} GROUP BY as_of ORDER BY as_of DESC"
+    query = f"""SELECT as_of, count(*), avg(label::DOUBLE) FROM {table} WHERE exposure > 0
+                GROUP BY as_of ORDER BY as_of DESC"""
     yield from (CutoffRow(purpose, *row) for row in cursor.execute(query).fetchall())
 
 
 def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar) -> None:
-    features.build_examples(cursor, recipe.source, TRAINING, calendar.cutoffs, calendar.window, calendar.as_of)
+    window = calendar.horizon if recipe.source.label.is_spend else calendar.window
+    features.build_examples(cursor, recipe.source, TRAINING, calendar.cutoffs, window, calendar.as_of)
     until = f"at the cut-off{'s' if len(calendar.cutoffs) > 1 else ''} {', '.join(f'{c:%Y-%m-%d}' for c in calendar.cutoffs)}"  # noqa: E501
     customers = cursor.execute(f"SELECT count(DISTINCT customer_id) FROM {TRAINING}").fetchall()[0][0]
     if customers < LEAST_CUSTOMERS:
@@ -190,9 +217,9 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
         encoder.target,
         [*cutoff_rows(cursor, TRAINING, "rehearse"), *cutoff_rows(cursor, TEST, "test")],
         scores[chosen],
-        test.labels,
+        test.truth,
         explanation.importance(METHODS[chosen], mine, options, test),
-        _conformal(cursor, recipe, scores[chosen], test.labels, encoder.target),
+        _conformal(cursor, recipe, scores[chosen], test.truth, encoder.target),
     )
 
 
@@ -216,7 +243,7 @@ def _scores(
     stage: Stage,
 ) -> Vector:
     if name == "base rate" or (name == "recency" and RECENCY not in encoder.names):
-        return np.full(len(test.labels), data.labels.mean(), np.float32)
+        return np.full(len(test.labels), data.mean, np.float32)
     method = name
     if name == "recency":
         method, column = "logistic", [encoder.names.index(RECENCY)]
@@ -236,7 +263,7 @@ def _fit(
     stage: Stage,
 ) -> Fitted:
     fitted = evaluation.cross_fit(METHODS[method], data, encoder, recipe.options, stage)
-    if not calendar.is_short:
+    if not calendar.is_short or recipe.source.label.is_spend:
         return fitted
     label, answers = recipe.source.label, fitted.validated.answers(encoder.target)
     half = features.mean_label(cursor, recipe.source, calendar.cutoffs, calendar.window / 2, calendar.as_of)

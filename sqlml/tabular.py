@@ -246,7 +246,7 @@ def _level(fitted: Mapping[str, Fitted], method: str, target: Target) -> list[st
 
 
 def _arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:
-    return encoding.read_arrays(cursor, table, encoder, "__sqlml_label", "__sqlml_fold", "__sqlml_number")
+    return encoding.read_arrays(cursor, table, encoder, ["__sqlml_label"], "__sqlml_fold", "__sqlml_number")
 
 
 def _keys(cursor: duckdb.DuckDBPyConnection, target: Target, options: QueryOptions) -> pa.Table:

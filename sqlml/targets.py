@@ -10,10 +10,11 @@ from typing import Any
 import duckdb
 
 from sqlml import encoding, queries
-from sqlml.errors import OptionError, first_line
+from sqlml.errors import DataError, OptionError, first_line
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior
 
+PARAMETERS = {"window_seconds": 1, "known_by": "9999-01-01"}
 SUMS = ("sum", "fsum", "kahan_sum", "sum_no_overflow")
 """Aggregates that are NULL over nothing where they mean 0."""
 
@@ -27,17 +28,39 @@ class Label:
         parameters: Values of its parameters.
         is_binary: Whether it is BOOLEAN; else it is a number.
         of_nothing: The label of a customer without any event in the future.
+        order: Of a spend: the condition that makes an event a purchase.
     """
 
     sql: str
     parameters: Mapping[str, object] = field(default_factory=dict)
     is_binary: bool = True
     of_nothing: bool = True
+    order: str = ""
+
+    @property
+    def is_spend(self) -> bool:
+        """Whether it is money with orders beside it, of which a shorter future than the horizon tells something too."""
+        return bool(self.order)
 
 
 def churn(active_event: str | None) -> Label:
     """No event (of one type, if it is named) in the horizon."""
     return Label(queries.text("labels/churn"), {"active_event": active_event})
+
+
+def clv(behavior: Behavior, active_event: str | None) -> Label:
+    """What is spent in the horizon, and on how many days something is bought.
+
+    Every event with an amount of 0 or more is a purchase, or those of one type, if it is named.
+
+    Raises:
+        DataError: There are no amounts.
+    """
+    if not behavior.has("amount"):
+        raise DataError(f"Customer lifetime value needs a column amount in behavior.events. {_columns(behavior)}")
+    spent = "true" if active_event is None else f"event_type = {queries.literal(active_event)}"
+    order = f"{spent} AND amount >= 0"
+    return Label(queries.text("labels/clv", spent=spent, order=order), is_binary=False, order=order)
 
 
 def predict(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, expression: str) -> Label:
@@ -84,7 +107,7 @@ def _labels(behavior: Behavior, label: str, as_of: str = "event_time::TIMESTAMP"
 
 def _describe(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, expression: str, query: str) -> str:
     try:
-        described = cursor.execute(f"DESCRIBE {query}", _parameters(behavior)).fetchall()
+        described = cursor.execute(f"DESCRIBE {query}", PARAMETERS).fetchall()
     except duckdb.Error as error:
         raise OptionError(
             f"PREDICT {expression}: {first_line(error)}. It is an aggregate over the customer's future, "
@@ -95,12 +118,7 @@ def _describe(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, expression:
 
 def _of_nothing(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, label: str) -> bool:
     query = _labels(behavior, label, "TIMESTAMP '9999-01-01'", 1)
-    return bool(cursor.execute(query, _parameters(behavior)).fetchall()[0][2])
-
-
-def _parameters(behavior: Behavior) -> dict[str, object]:
-    known_by = {"known_by": "9999-01-01"} if behavior.has("known_at") else {}
-    return {"window_seconds": 1, **known_by}
+    return bool(cursor.execute(query, PARAMETERS).fetchall()[0][2])
 
 
 def _with_sums_of_nothing(cursor: duckdb.DuckDBPyConnection, expression: str) -> str:
@@ -156,5 +174,5 @@ def of(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, options: BehaviorO
     if options.population is not None:
         require_population(cursor, behavior, options.population)
     if options.predict is None:
-        return churn(options.active_event)
+        return clv(behavior, options.active_event) if options.task == "clv" else churn(options.active_event)
     return predict(cursor, behavior, options.predict)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlml.errors import OptionError, did_you_mean
-from sqlml.methods import linear, net
+from sqlml.methods import bgnbd, linear, net, ziln
 from sqlml.methods.base import Method
 
 
@@ -44,7 +44,7 @@ class Task:
 
 
 EXPLAIN = Function("{model}_explain", "explain")
-METHODS: Mapping[str, Method] = {"net": net, "logistic": linear, "linear": linear}
+METHODS: Mapping[str, Method] = {"net": net, "logistic": linear, "linear": linear, "ziln": ziln, "bgnbd": bgnbd}
 
 CHURN = Task(
     name="churn",
@@ -53,7 +53,21 @@ CHURN = Task(
     methods=("net", "logistic"),
     beside=("logistic", "recency", "base rate"),
 )
-BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN}
+CLV = Task(
+    name="clv",
+    functions=(
+        Function("{model}", "value"),
+        Function("{model}_at", "value", is_table=True),
+        Function("{model}_interval", "value"),
+        Function("{model}_curve", "curve"),
+        Function("{model}_curve", "curve", is_table=True),
+        EXPLAIN,
+    ),
+    macros="by_customer",
+    methods=("ziln", "bgnbd"),
+    beside=("bgnbd", "base rate"),
+)
+BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN, "clv": CLV}
 """The targets that have a name."""
 _AMOUNT = Task(
     name="regression",

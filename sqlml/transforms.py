@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 RAMP, LEVEL, MISSING = range(3)
 """What a unit of an encoding stands for: a stretch of a number, a level of a category, a missing value."""
+SPEND_OUTPUTS = 4
 SLOWEST = 1e-37
 """The least rate of a ramp: neither it nor its inverse leaves the range of float32."""
 
@@ -27,11 +28,15 @@ class Target:
 
     Attributes:
         kind: `binary`: one logit. `classes`: a logit a class. `value`: a standardised number. `amount`: the logarithm
-            of the mean of a non-negative number, in units of `scale`.
+            of the mean of a non-negative number, in units of `scale`. `spend`: of a customer in the horizon the logit
+            of P(any order), the logarithms of orders and of spend (in units of `scale`) given that there is one, and
+            what the spread of that spend is made of.
         levels: The classes in the order of their codes, as text; of a binary label the last is the positive one.
         center: Mean of a `value`.
-        scale: Standard deviation of a `value`, mean of an `amount`.
+        scale: Standard deviation of a `value`, mean of an `amount` or of a `spend`.
         of_nothing: Of a binary label: what it is of a customer without any event in the horizon.
+        ends: Of a spend: the days from as_of at which its periods end; the last one is the horizon.
+        discounts: Of a spend: what an amount of each period is worth today.
     """
 
     kind: str = "binary"
@@ -39,11 +44,13 @@ class Target:
     center: float = 0.0
     scale: float = 1.0
     of_nothing: bool = True
+    ends: tuple[float, ...] = ()
+    discounts: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:
         """Outputs a row."""
-        return len(self.levels) if self.kind == "classes" else 1
+        return {"classes": len(self.levels), "spend": SPEND_OUTPUTS}.get(self.kind, 1)
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class Encoder:
         columns, target = record["columns"], record["target"]
         for column in columns:
             column |= {name: tuple(column[name]) for name in ("edges", "spikes", "levels")}
-        target["levels"] = tuple(target["levels"])
+        target |= {name: tuple(target[name]) for name in ("levels", "ends", "discounts") if name in target}
         return Encoder(tuple(Column(**column) for column in columns), Target(**target))
 
 
@@ -157,7 +164,8 @@ class Calibration:
 
     For a binary label it is Platt scaling (Platt 1999). The probability of no event in the horizon is that of none in
     the window to the power of `power`: the cumulative hazard grows as time to the power of a Weibull shape. A number
-    is multiplied by it: the mean grows as time to the power of a shape.
+    is multiplied by it: the mean grows as time to the power of a shape. Of a spend it is that shape: its outputs are of
+    the horizon already.
     """
 
     slope: tuple[float, ...] = (1.0,)

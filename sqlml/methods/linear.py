@@ -45,7 +45,7 @@ def fit(
     """Minimise the penalised loss by L-BFGS; `stop` is not needed."""
     extra = _padded(len(data.labels)) - len(data.labels)
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
-    labels = np.pad(data.labels, (0, extra))
+    labels = np.pad(data.labels, ((0, extra), (0, 0))[: data.labels.ndim])
     is_row = np.arange(len(labels)) < len(data.labels)
     moments = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation, **_raw_moments(data, encoder)}
     design = _compiled_design(inputs, moments, encoder.levels)
@@ -111,13 +111,17 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, float]:
-    """L-BFGS on `objective(weights, *data)`, smooth in the arrays of `start`; the minimiser and its value."""
+    """L-BFGS on `objective(weights, *data)`, smooth in the arrays of `start`; the minimiser and its value.
+
+    It computes in the type of these arrays.
+    """
     on_device = jax.device_put(data)
     names, shapes = list(start), [np.shape(value) for value in start.values()]
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+    kind = np.result_type(*(np.asarray(value).dtype for value in start.values()))
 
     def weights(flat: NDArray[np.float64]) -> Point:
-        pieces = np.split(flat.astype(np.float32), ends)
+        pieces = np.split(flat.astype(kind), ends)
         return {name: piece.reshape(shape) for name, piece, shape in zip(names, pieces, shapes, strict=True)}
 
     def value_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:

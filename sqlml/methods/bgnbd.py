@@ -1,0 +1,184 @@
+"""BG/NBD and Gamma-Gamma: how often and for how much customers buy again, until they stop without saying so.
+
+Sources: Fader, Hardie & Lee 2005, "Counting your customers" the easy way (BG/NBD); Fader & Hardie 2013, The
+Gamma-Gamma model of monetary value. A customer buys at a Poisson rate λ ~ Gamma(r, α) and stops after a purchase with
+probability p ~ Beta(a, b); the size of a purchase varies around a mean of the customer's own. An order is a day with
+purchases, and time counts in weeks.
+
+What is expected of the future is an integral over p, done by Gauss-Legendre quadrature after a substitution that takes
+the singularity of the Beta density away. Unlike the textbook's 2F1 it has no pole at a = 1, stays exact where nobody
+ever stops (a → 0), and needs no more than float32.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import gammaln
+from numpy.typing import NDArray
+
+from sqlml.encoding import Arrays
+from sqlml.methods.base import Forward, State, Weights, part, silent
+from sqlml.methods.linear import Point, minimise
+from sqlml.options import ModelOptions
+from sqlml.training import Watch
+from sqlml.transforms import Encoder, Target
+
+CLOSED = "closed"
+COLUMNS = ("repeat_orders", "last_order_days", "first_order_days", "repeat_order_amount", "order_amount")
+Places = tuple[int | None, ...]
+WEEK = 7.0
+NODES, LARGEST_LOG = 24, 60.0
+MOST_CUSTOMERS = 100_000
+CAUTION = 1e-5
+"""A pull of the logarithms of all parameters to 0, so that what the data cannot tell stays finite."""
+NO_DROPOUT = 1e-3
+"""A mean probability of stopping below this cannot be told from 0."""
+
+
+class Buyers(NamedTuple):
+    """Sufficient statistics, each (n,): orders after the first, weeks from first to last order and from first to now.
+
+    `mean` is that of the orders after the first, `first` that of all, 0 where unknown.
+    """
+
+    x: jax.Array
+    t_x: jax.Array
+    T: jax.Array
+    mean: jax.Array
+    all_mean: jax.Array
+
+
+class Expected(NamedTuple):
+    """What is expected of the weeks to come: P(any order), orders, P(still buying at their end)."""
+
+    active: jax.Array
+    orders: jax.Array
+    alive: jax.Array
+
+
+def fit(
+    data: Arrays, encoder: Encoder, options: ModelOptions, stop: Arrays | None = None, watch: Watch = silent
+) -> State:
+    """Maximum likelihood on what was known at the newest moment; no future is needed.
+
+    `data.labels` (n, 3) tell by an exposure of 0 which rows are of the newest moment.
+    """
+    newest = data.labels[:, 2] == data.labels[:, 2].min()
+    rows = np.flatnonzero(newest)
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_CUSTOMERS)).astype(int)]
+    known = [np.asarray(each, np.float64) for each in buyers(data.inputs[rows], places(encoder))]
+    with jax.enable_x64(True):
+        buying, loss = _fit(_buying_loss, ("r", "alpha", "a", "b"), known[0], known[1], known[2])
+        is_again = (known[0] > 0) & (known[3] > 0)
+        sizes = (known[0][is_again], known[3][is_again])
+        if not is_again.any():
+            sizes = (np.ones(1), np.full(1, max(float(known[4].mean()), 1e-6)))
+        unit = float(sizes[1].mean())
+        amounts, _ = _fit(_amount_loss, ("p", "q", "v"), sizes[0], sizes[1] / unit)
+    amounts["v"] = amounts["v"] * unit
+    watch(1, 1, loss)
+    found = {f"{CLOSED}.{name}": np.asarray(value, np.float32) for name, value in {**buying, **amounts}.items()}
+    return State(found, 1, ((loss, math.nan),))
+
+
+def forward(encoder: Encoder, options: ModelOptions) -> Forward:
+    """One part: the outputs of a spend over the horizon."""
+    return _forward(places(encoder), encoder.target)
+
+
+@lru_cache
+def _forward(places: Places, target: Target) -> Forward:
+    return lambda weights, inputs: outputs(weights, buyers(inputs, places), target)[:, None]
+
+
+def outputs(weights: Weights, known: Buyers, target: Target) -> jax.Array:
+    """Of each customer the four outputs of a spend, (n, 4)."""
+    closed = part(weights, CLOSED)
+    future = expected(closed, known, target.ends[-1] / WEEK)
+    chance = jnp.clip(future.active, 1e-6, 1 - 1e-6)
+    each = jnp.log(jnp.maximum(future.orders, 1e-9)) - jnp.log(chance)
+    size = jnp.log(jnp.maximum(order_size(closed, known), 1e-6) / target.scale)
+    return jnp.stack([jax.scipy.special.logit(chance), each, each + size, jnp.zeros_like(each)], 1)
+
+
+def places(encoder: Encoder) -> Places:
+    """Where the statistics are among the columns; one that is the same for everybody was left out."""
+    return tuple(encoder.names.index(name) if name in encoder.names else None for name in COLUMNS)
+
+
+def buyers(inputs: jax.Array | NDArray[np.float32], places: Places) -> Buyers:
+    """The statistics among the columns of inputs (n, columns)."""
+    x, t_x, T, mean, all_mean = (
+        jnp.zeros(len(inputs)) if place is None else jnp.nan_to_num(inputs[:, place], posinf=0.0, neginf=0.0)
+        for place in places
+    )
+    T = jnp.maximum(T / WEEK, 0.0)
+    x = jnp.maximum(x, 0.0)
+    return Buyers(x, jnp.clip(t_x / WEEK, 0.0, T), T, jnp.maximum(mean, 0.0), jnp.maximum(all_mean, 0.0))
+
+
+def _fit(objective, names: tuple[str, ...], *data: NDArray[np.float64]) -> tuple[dict[str, NDArray], float]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    found, loss = minimise(objective, {name: np.zeros((), np.float64) for name in names}, *data)
+    return {name: np.exp(np.asarray(value, np.float64)) for name, value in found.items()}, loss
+
+
+def _buying_loss(log: Point, x: jax.Array, t_x: jax.Array, T: jax.Array) -> jax.Array:
+    r, alpha, a, b = (jnp.exp(log[name]) for name in ("r", "alpha", "a", "b"))
+    rate = gammaln(r + x) - gammaln(r) + r * jnp.log(alpha)
+    stays = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
+    left = jnp.log(a) - jnp.log(b + jnp.maximum(x, 1) - 1) - (r + x) * jnp.log(alpha + t_x)
+    until = jnp.logaddexp(-(r + x) * jnp.log(alpha + T), jnp.where(x > 0, left, -jnp.inf))
+    return -(rate + stays + until).mean() + _caution(log)
+
+
+def _amount_loss(log: Point, x: jax.Array, mean: jax.Array) -> jax.Array:
+    p, q, v = (jnp.exp(log[name]) for name in ("p", "q", "v"))
+    shape = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * jnp.log(v)
+    scale = (p * x - 1) * jnp.log(mean) + p * x * jnp.log(x) - (p * x + q) * jnp.log(v + x * mean)
+    return -(shape + scale).mean() + _caution(log)
+
+
+def _caution(log: Point) -> jax.Array:
+    return CAUTION * sum(jnp.asarray(value) ** 2 for value in log.values())
+
+
+def expected(closed: Weights, known: Buyers, weeks: float) -> Expected:
+    """What is expected of the next `weeks`."""
+    r, alpha, a, b = (jnp.asarray(closed[name]) for name in ("r", "alpha", "a", "b"))
+    shape, rate, buying = r + known.x, alpha + known.T, alive(closed, known)
+    node, weight = (jnp.asarray(each, jnp.float32)[:, None] for each in _legendre())
+    v = node ** (1 / a)
+    p = -jnp.expm1(jnp.log1p(-jnp.minimum(v, 1 - 1e-7)) / (b + known.x))
+    weight = weight * jnp.where(v > 0, p / jnp.maximum(v, 1e-30), 1 / (b + known.x)) ** (a - 1)
+    weight = weight / weight.sum(0)
+    growth = p * weeks / rate
+    stays = shape * jnp.log1p(growth)
+    each = jnp.where(stays > 1e-4, -jnp.expm1(-stays) / jnp.maximum(p, 1e-30), shape * weeks / rate)
+    active = -jnp.expm1(-shape * jnp.log1p(weeks / rate))
+    return Expected(buying * active, buying * (weight * each).sum(0), buying * (weight * jnp.exp(-stays)).sum(0))
+
+
+def alive(closed: Weights, known: Buyers) -> jax.Array:
+    """P(has not stopped by now): no forecast of whether the customer will buy in any given time."""
+    r, alpha, a, b = (jnp.asarray(closed[name]) for name in ("r", "alpha", "a", "b"))
+    silent = (r + known.x) * jnp.log((alpha + known.T) / (alpha + known.t_x))
+    left = a / (b + jnp.maximum(known.x, 1) - 1) * jnp.exp(jnp.minimum(silent, LARGEST_LOG))
+    return 1 / (1 + jnp.where(known.x > 0, left, 0.0))
+
+
+def order_size(closed: Weights, known: Buyers) -> jax.Array:
+    """The expected amount of an order: the customer's own mean, drawn to everybody's where there are few."""
+    p, q, v = (jnp.asarray(closed[name]) for name in ("p", "q", "v"))
+    return p * (v + known.x * known.mean) / jnp.maximum(p * known.x + q - 1, 1e-2)
+
+
+@lru_cache
+def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    node, weight = np.polynomial.legendre.leggauss(NODES)
+    return (node + 1) / 2, weight / 2
