@@ -522,6 +522,7 @@ def internal_macros(version_id: str) -> dict[str, str]:
         "residuals": "residuals_{}",
         "between": "between_{}",
         "between_once": "between_{}_once",
+        "curve_once": "curve_{}_once",
         "explanation": "explanation_{}",
         "explanation_once": "explanation_{}_once",
     }

@@ -20,12 +20,12 @@ from sqlml.methods.base import Method, State
 from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict, together
-from sqlml.transforms import SPEND_OUTPUTS, Calibration, Encoder, Target
+from sqlml.transforms import Calibration, Encoder, Target
 
 Vector = NDArray[np.float32]
 BOOTSTRAP_ROWS = 1_500_000
 SHRINKAGE = 1e-4
-"""How much the slopes of several parts are drawn to equal ones."""
+"""How much slopes are drawn to equal ones, and shapes of growth to 1."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def calibrate(outputs: Vector, labels: Vector, target: Target, *, is_fitted: boo
     sample cannot give certainty. Several parts share one slope, or have each its own (stacking, Wolpert 1992).
     """
     if target.kind == "spend":
-        return _calibrate_spend(outputs, labels, target, is_fitted=is_fitted)
+        return _calibrate_spend(outputs, labels, target)
     if target.kind == "binary":
         positives, negatives = labels.sum(), (1 - labels).sum()
         labels = np.where(labels > 0, (positives + 1) / (positives + 2), 1 / (negatives + 2)).astype(np.float32)
@@ -159,44 +159,52 @@ def _calibrated_loss(target: Target) -> Objective:
     return objective
 
 
-def _calibrate_spend(outputs: Vector, labels: Vector, target: Target, *, is_fitted: bool) -> Calibration:
-    """How far to go from the first part, a closed form, to the others, and what to add so that totals are right.
+def _calibrate_spend(outputs: Vector, labels: Vector, target: Target) -> Calibration:
+    """A closed form, the first part, stays as it is alone; with others, all weigh the same and totals are made right.
 
-    The closed form alone stays as it is.
+    It is left out where the others are better without it by more than chance: it stays by default, because what held
+    for these rows by chance holds for it less than for the others in the time to come.
     """
     parts = outputs.shape[1]
     if parts == 1:
         return Calibration((1.0,), (0.0,) * target.size)
-    shares = parts - 1 if is_fitted else 1
-    start = {
-        "share": np.full(shares, 1 / shares, np.float32),
-        "offset": np.zeros(SPEND_OUTPUTS - 1, np.float32),
-        "hazard": np.zeros((), np.float32),
-        "growth": np.zeros((), np.float32),
-    }
-    found, _ = minimise(_spend_objective(target), start, outputs, labels)
-    slope, offset = (np.asarray(each) for each in _spend_blend(found, parts))
-    return Calibration(tuple(slope.tolist()), tuple(offset.tolist()), float(np.exp(found["growth"])))
+    equal, without = np.full(parts, 1 / parts, np.float32), np.append(0, np.full(parts - 1, 1 / (parts - 1)))
+    (found, missed), (other, other_missed) = (
+        _fit_totals(outputs, labels, target, slope.astype(np.float32)) for slope in (equal, without)
+    )
+    gain = missed - other_missed
+    is_better = gain.mean() > 2 * gain.std() / np.sqrt(len(gain))
+    return other if is_better else found
 
 
-def _spend_blend(found: Point, parts: int) -> tuple[jax.Array, jax.Array]:
-    """Slopes and offsets: what the others do not share is left to the first part."""
-    share = jnp.asarray(found["share"])
-    each = share * jnp.ones(parts - 1) * (len(share) / (parts - 1))
-    return jnp.concatenate([1 - each.sum(keepdims=True), each]), jnp.append(jnp.asarray(found["offset"]), 0.0)
+def _fit_totals(outputs: Vector, labels: Vector, target: Target, slope: Vector) -> tuple[Calibration, Vector]:
+    """Offsets that make activity, orders and spend right in total, and what each row (n,) still misses."""
+    start = {name: np.zeros(shape, np.float32) for name, shape in (("offset", 3), ("hazard", ()), ("growth", ()))}
+    found, _ = minimise(_totals_objective(target), start, outputs, labels, slope)
+    missed = np.asarray(_missed_totals(target)(found, outputs, labels, slope))
+    offset = (*np.asarray(found["offset"]).tolist(), 0.0)
+    return Calibration(tuple(slope.tolist()), offset, float(np.exp(found["growth"]))), missed
 
 
 @lru_cache
-def _spend_objective(target: Target) -> Objective:
-    def objective(found: Point, outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        slope, offset = _spend_blend(found, outputs.shape[1])
-        hazard, growth = jnp.exp(found["hazard"]), jnp.exp(found["growth"])
-        link = losses.blend(outputs, slope, offset)
-        missed = losses.spend_deviance(link, labels, target.scale, hazard, growth).mean()
-        away = ((jnp.asarray(found["share"]) - 1 / len(found["share"])) ** 2).sum()
-        return missed + SHRINKAGE * (away + found["hazard"] ** 2 + found["growth"] ** 2)
+def _totals_objective(target: Target) -> Objective:
+    missed = _missed_totals(target)
+
+    def objective(found: Point, outputs: jax.Array, labels: jax.Array, slope: jax.Array) -> jax.Array:
+        away = jnp.asarray(found["hazard"]) ** 2 + jnp.asarray(found["growth"]) ** 2
+        return missed(found, outputs, labels, slope).mean() + SHRINKAGE * away
 
     return objective
+
+
+@lru_cache
+def _missed_totals(target: Target) -> Objective:
+    def missed(found: Point, outputs: jax.Array, labels: jax.Array, slope: jax.Array) -> jax.Array:
+        link = losses.blend(jnp.asarray(outputs), jnp.asarray(slope), jnp.append(jnp.asarray(found["offset"]), 0.0))
+        hazard, growth = jnp.exp(found["hazard"]), jnp.exp(found["growth"])
+        return losses.spend_deviance(link, jnp.asarray(labels), target.scale, hazard, growth)
+
+    return missed
 
 
 def weibull_power(survival: Vector, half_rate: float, ratio: float) -> float:
@@ -244,7 +252,7 @@ class HeldOut:
     scores: Sequence[tuple[str, Vector]]
 
 
-METRICS = {"binary": "binary", "classes": "classes", "value": "number", "amount": "number"}
+METRICS = {"binary": "binary", "classes": "classes", "value": "number", "amount": "number", "spend": "spend"}
 """The file of sql/metrics by the kind of target."""
 
 
@@ -340,8 +348,22 @@ def _covered(
         each = np.stack([1 - answers, answers], 1) if target.kind == "binary" else answers
         return (1 - of_label(answers, labels, target) <= most).astype(float), (1 - each <= most).sum(1).astype(float)
     place = np.searchsorted(found.edges, answers)
-    low, high = (found.quantiles[place, round(q * (LEVELS - 1))] for q in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+    first, last = _middle(found.quantiles) if target.kind != "spend" else _narrowest(found.quantiles)
+    low, high = (found.quantiles[place, index[place]] for index in (first, last))
     return ((labels >= answers + low) & (labels <= answers + high)).astype(float), high - low
+
+
+def _middle(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each bin, which quantiles end the interval that leaves as much on either side."""
+    low, high = (round(q * (LEVELS - 1)) for q in ((1 - COVERAGE) / 2, (1 + COVERAGE) / 2))
+    return np.full(len(quantiles), low), np.full(len(quantiles), high)
+
+
+def _narrowest(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each bin, which quantiles end the narrowest interval: where most spend nothing, it begins there."""
+    covered = round(COVERAGE * (LEVELS - 1))
+    first = (quantiles[:, covered:] - quantiles[:, : LEVELS - covered]).argmin(1)
+    return first, first + covered
 
 
 def auc_alone(cursor: duckdb.DuckDBPyConnection, table: str, value: str, *, is_number: bool) -> float | None:

@@ -15,7 +15,7 @@ from sqlml.transforms import Calibration, Target
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 LARGEST_LOG = 30.0
-LARGEST_CORRECTION = 3.0
+LARGEST_CORRECTION = 2.0
 LEAST_SPREAD, USUAL_SPREAD = 0.01, 0.9
 
 

@@ -32,6 +32,7 @@ def fields(encoder: Encoder) -> str:
 EXTRAS = {
     "_explain": ("explanation_once", "", ""),
     "_interval": ("between_once", ", coverage DOUBLE := 0.9", ", coverage"),
+    "_curve": ("curve_once", "", ""),
 }
 """By the suffix of a further function: the internal macro it calls, its own argument, and that handed on."""
 
@@ -39,7 +40,7 @@ EXTRAS = {
 def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> Iterator[str]:
     """The statements that make the macros of a behaviour model."""
     at_moment, of_relation = feature_sql(frame, new.encoder)
-    internal = catalog.internal_macros(new.version_id)
+    internal, target = catalog.internal_macros(new.version_id), new.encoder.target
     (kind, main, _), (_, function_at, _), *others = new.functions
     udf = registry.udf_name(kind, new.version_id)
     shared = {**internal, "main": _name(new, main), "udf": udf, "key_type": str(new.key_type),
@@ -54,7 +55,17 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     if conformal is not None:
         yield _intervals(new, conformal)
         yield queries.text("functions/interval_once", udf=udf, **internal)
-    for _, function, _ in others:
+    if target.kind == "spend":
+        pieces = {
+            "periods": str(len(target.ends)),
+            "ends": str(list(target.ends)),
+            "discounts": str(list(target.discounts)),
+        }
+        yield queries.text("functions/curve_once", udf=registry.udf_name("curve", new.version_id), **pieces, **internal)
+    for _, function, is_table in others:
+        if is_table:
+            yield queries.text("functions/curve_table", function=_name(new, function), **shared)
+            continue
         answer, argument, given = EXTRAS[function.removeprefix(new.model)]
         yield queries.text("functions/by_customer", function=_name(new, function), answer=f"ml.{internal[answer]}",
                            argument=argument, given=given, **shared)  # fmt: skip
@@ -79,11 +90,12 @@ def _explain(new: NewVersion, function: str, names: Sequence[str], values: Seque
 
 
 def _intervals(new: NewVersion, conformal: Conformal) -> str:
+    kind = new.encoder.target.kind
     return queries.text(
-        "functions/interval",
+        "functions/interval_narrow" if kind == "spend" else "functions/interval",
         quantiles=_matrix(conformal),
         edges=str(list(conformal.edges)),
-        least="0" if new.encoder.target.kind == "amount" else "'-infinity'::DOUBLE",
+        least="0" if kind in ("amount", "spend") else "'-infinity'::DOUBLE",
         **catalog.internal_macros(new.version_id),
     )
 

@@ -24,6 +24,7 @@ from sqlml import (
     evaluation,
     explanation,
     lifecycle,
+    lifetime,
     losses,
     macros,
     options,
@@ -35,12 +36,14 @@ from sqlml import (
 from sqlml.catalog import Catalog, Gate, NewVersion, Version
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
+from sqlml.evaluation import Conformal
 from sqlml.lifecycle import Workplace
+from sqlml.methods import bgnbd
 from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
 from sqlml.options import BehaviorOptions, ModelOptions, QueryOptions
 from sqlml.planning import Plan
-from sqlml.rehearsal import Tested
+from sqlml.rehearsal import Run, Tested
 from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, require_method
 from sqlml.training import Stage, Watch
@@ -88,7 +91,7 @@ def create_behavior_model(
         label_window=calendar.window,
         lookback=calendar.lookback,
         tested="in time" if plan.rehearsal else "by customers",
-        options=chosen,
+        options=recipe.options,
         key_type=recipe.source.frame.behavior.events["customer_id"],
         encoder=encoder,
         input_sql=macros.feature_sql(recipe.source.frame, encoder)[0],
@@ -100,15 +103,27 @@ def create_behavior_model(
         features=_features(encoder, [*trained.dropped, *timeless]),
         importance=[(i.feature, i.importance, i.deviation) for i in tested.importance],
         gate=_gate(rival, before, tested, tested.target),
-        warnings=_warnings(plan),
+        warnings=_warnings(plan, trained),
         training_log=trained.fitted.state.log,
         functions=functions,
     )
-    conformal = tested.conformal
-    if conformal and plan.rehearsal is None:
-        conformal = conformal.carried(trained.fitted.calibration.power)
-    statements = list(macros.of_behavior(new, recipe.source.frame, conformal))
+    statements = list(macros.of_behavior(new, recipe.source.frame, _conformal(plan, tested, trained, new)))
     return _publish(place, store, new, statements, is_replace=is_replace)
+
+
+def _conformal(plan: Plan, tested: Tested, trained: Run, new: NewVersion) -> Conformal | None:
+    """That of the test, carried to the horizon where its window was shorter, and discounted like the answers."""
+    found, calendar, power = tested.conformal, plan.calendar, trained.fitted.calibration.power
+    if found is None:
+        return None
+    is_spend = plan.recipe.source.label.is_spend
+    if plan.rehearsal is None:
+        found = found.carried((calendar.horizon / calendar.window) ** power if is_spend else power)
+    if is_spend and plan.recipe.options.discount:
+        rows = np.asarray(new.weights[BACKGROUND]).T
+        worth, curve = (compiled(new.weights, new.encoder, new.options, asked)(rows) for asked in ("answers", "curve"))
+        found = found.carried(float(worth.sum() / curve[:, :, lifetime.PARTS.index("spend")].sum()))
+    return found
 
 
 def create_query_model(
@@ -261,11 +276,19 @@ def compiled(stored: Mapping[str, NDArray[np.float32]], encoder: Encoder, chosen
     def answers(weights: Weights, inputs: jax.Array) -> jax.Array:
         return losses.answers(forward(weights, inputs.T), encoder.target, calibration)
 
+    def periods(weights: Weights, inputs: jax.Array) -> jax.Array:
+        link = losses.blend(forward(weights, inputs.T), jnp.asarray(slope), jnp.asarray(offset))
+        return lifetime.periods(link, weights, inputs.T, encoder)
+
     def effects(weights: Weights, inputs: jax.Array) -> jax.Array:
         unit = encoder.target.scale if encoder.target.kind == "value" else 1.0
         output = partial(_main_output, forward, weights, calibration, encoder.target, unit, inputs.T)
         return explanation.effects(output, encoder, background)(inputs.T)
 
+    if encoder.target.kind == "spend" and asked != "effects":
+        run = jax.jit(periods)
+        finish = partial(lifetime.value, target=encoder.target) if asked == "answers" else np.asarray
+        return lambda inputs: finish(np.asarray(run(on_device, inputs), np.float64))
     run = jax.jit(effects if asked == "effects" else answers)
     return lambda inputs: np.asarray(run(on_device, inputs))
 
@@ -384,9 +407,11 @@ def _features(encoder: Encoder, dropped: Sequence[Dropped]) -> list[tuple[str, b
     return [*used, *((d.column, False, d.reason) for d in dropped)]
 
 
-def _warnings(plan: Plan) -> list[str]:
+def _warnings(plan: Plan, trained: Run) -> list[str]:
     found, calendar = [], plan.calendar
-    if calendar.is_short:
+    if plan.recipe.source.label.is_spend:
+        found += _warnings_of_spend(plan, trained)
+    elif calendar.is_short:
         how = "a Weibull hazard" if plan.recipe.source.label.is_binary else "a power of time"
         found.append(
             f"The data are too short for a full horizon of {cutoffs.days(calendar.horizon)}: trained on a window of "
@@ -400,4 +425,21 @@ def _warnings(plan: Plan) -> list[str]:
         )
     if plan.recipe.options.as_of is not None and calendar.as_of > plan.known.newest_event:
         found.append(f"as_of {calendar.as_of} is later than the newest event ({plan.known.newest_event}).")
+    return found
+
+
+def _warnings_of_spend(plan: Plan, trained: Run) -> list[str]:
+    found, calendar, closed = [], plan.calendar, part(trained.fitted.state.weights, bgnbd.CLOSED)
+    if calendar.is_short:
+        found.append(
+            f"The data are too short for a full horizon of {cutoffs.days(calendar.horizon)}: learnt from windows of up "
+            f"to {cutoffs.days(calendar.window)}, from which orders and spend grow as time to the power of "
+            f"{trained.fitted.calibration.power:.2f}."
+        )
+    stops = float(closed["a"] / (closed["a"] + closed["b"]))
+    if stops < bgnbd.NO_DROPOUT:
+        found.append(
+            "No customer is seen to stop buying: BG/NBD then expects everybody to go on as before, and P(still buying) "
+            "of the curve says nothing."
+        )
     return found

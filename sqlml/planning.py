@@ -93,8 +93,8 @@ def _periods(
         raise OptionError(f"Option period = {chosen.period} is longer than the horizon ({cutoffs.days(horizon)}).")
     if horizon / length > MOST_PERIODS:
         raise OptionError(f"Option period = {chosen.period} cuts the horizon into more than {MOST_PERIODS} periods.")
-    query = """SELECT list((epoch($as_of::TIMESTAMP) - epoch($as_of::TIMESTAMP - i * $period::INTERVAL)) / 86400 ORDER BY i)
-               FROM range(1, $most + 1) t(i)"""
+    query = """SELECT list((epoch(t) - epoch(t - i * $period::INTERVAL)) / 86400 ORDER BY i)
+               FROM (SELECT $as_of::TIMESTAMP AS t), range(1, $most + 1) r(i)"""
     values = {"as_of": as_of, "period": chosen.period, "most": MOST_PERIODS}
     ends: list[float] = cursor.execute(query, values).fetchall()[0][0]
     days = horizon / timedelta(days=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -40,11 +40,11 @@ class Periods:
     ends: tuple[float, ...] = ()
     discount: float = 0.0
 
-    def within(self, horizon: timedelta) -> dict[str, tuple[float, ...]]:
-        """Ends and discounts of the periods of a horizon: what is spent in one counts as spent at its end."""
+    def target(self, horizon: timedelta, mean: float) -> Target:
+        """A spend over the periods of a horizon: what is spent in one counts as spent at its end."""
         days = horizon / timedelta(days=1)
         ends = (*(end for end in self.ends if end < days), days)
-        return {"ends": ends, "discounts": tuple((1 + self.discount) ** (-end / YEAR) for end in ends)}
+        return Target("spend", scale=mean, ends=ends, discounts=tuple((1 + self.discount) ** (-e / YEAR) for e in ends))
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Recipe:
     task: Task
     source: Source
     options: BehaviorOptions
-    periods: Periods = Periods()
+    periods: Periods = field(default_factory=Periods)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def _fit_encoder(
     label = recipe.source.label
     target = Target(of_nothing=label.of_nothing)
     if label.is_spend:
-        target = Target("spend", scale=_mean_spend(cursor), **recipe.periods.within(calendar.horizon))
+        target = recipe.periods.target(calendar.horizon, _mean_spend(cursor))
     elif not label.is_binary:
         target = encoding.number_target(cursor, TRAINING, "label")
     return features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins, target)

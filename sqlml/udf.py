@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Forward = Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]]
 """Inputs (columns, rows) with NaN for missing → results, first axis rows."""
 BUCKETS = (1, 64, 256, 1024, 2048)
 """Rows a compiled forward is made for; a batch is padded to the next one. DuckDB's own batches hold up to 2048."""
@@ -24,7 +25,8 @@ class Udf:
         kind: The name of the file.
         returns: SQL type of a result.
         finish: Results of the forward pass, and which rows had input (None: all), → Arrow array, NULL elsewhere.
-        asks: What is computed from the inputs: the `answers` of the model, or the `effects` of its columns on them.
+        asks: What is computed from the inputs: the `answers` of the model, the `effects` of its columns on them, or the
+            `curve` of a spend, period by period.
     """
 
     kind: str

@@ -24,16 +24,17 @@ from numpy.typing import NDArray
 
 from sqlml.encoding import Arrays
 from sqlml.methods.base import Forward, State, Weights, part, silent
-from sqlml.methods.linear import Point, minimise
+from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 from sqlml.transforms import Encoder, Target
 
 CLOSED = "closed"
 COLUMNS = ("repeat_orders", "last_order_days", "first_order_days", "repeat_order_amount", "order_amount")
+Statistic = NDArray[np.float64]
 Places = tuple[int | None, ...]
 WEEK = 7.0
-NODES, LARGEST_LOG = 24, 60.0
+NODES, LARGEST_LOG, SMALL = 24, 60.0, 1e-5
 MOST_CUSTOMERS = 100_000
 CAUTION = 1e-5
 """A pull of the logarithms of all parameters to 0, so that what the data cannot tell stays finite."""
@@ -123,7 +124,7 @@ def buyers(inputs: jax.Array | NDArray[np.float32], places: Places) -> Buyers:
     return Buyers(x, jnp.clip(t_x / WEEK, 0.0, T), T, jnp.maximum(mean, 0.0), jnp.maximum(all_mean, 0.0))
 
 
-def _fit(objective, names: tuple[str, ...], *data: NDArray[np.float64]) -> tuple[dict[str, NDArray], float]:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _fit(objective: Objective, names: tuple[str, ...], *data: Statistic) -> tuple[dict[str, Statistic], float]:
     found, loss = minimise(objective, {name: np.zeros((), np.float64) for name in names}, *data)
     return {name: np.exp(np.asarray(value, np.float64)) for name, value in found.items()}, loss
 
@@ -145,7 +146,7 @@ def _amount_loss(log: Point, x: jax.Array, mean: jax.Array) -> jax.Array:
 
 
 def _caution(log: Point) -> jax.Array:
-    return CAUTION * sum(jnp.asarray(value) ** 2 for value in log.values())
+    return CAUTION * (jnp.stack([jnp.asarray(value) for value in log.values()]) ** 2).sum()
 
 
 def expected(closed: Weights, known: Buyers, weeks: float) -> Expected:
@@ -153,13 +154,15 @@ def expected(closed: Weights, known: Buyers, weeks: float) -> Expected:
     r, alpha, a, b = (jnp.asarray(closed[name]) for name in ("r", "alpha", "a", "b"))
     shape, rate, buying = r + known.x, alpha + known.T, alive(closed, known)
     node, weight = (jnp.asarray(each, jnp.float32)[:, None] for each in _legendre())
-    v = node ** (1 / a)
+    rise = jnp.minimum(a, 1.0)
+    v = node ** (1 / rise)
     p = -jnp.expm1(jnp.log1p(-jnp.minimum(v, 1 - 1e-7)) / (b + known.x))
-    weight = weight * jnp.where(v > 0, p / jnp.maximum(v, 1e-30), 1 / (b + known.x)) ** (a - 1)
+    weight = weight * jnp.where(v > SMALL, p / jnp.maximum(v, SMALL), 1 / (b + known.x)) ** (a - 1)
+    weight = weight * v ** (a - rise)
     weight = weight / weight.sum(0)
     growth = p * weeks / rate
     stays = shape * jnp.log1p(growth)
-    each = jnp.where(stays > 1e-4, -jnp.expm1(-stays) / jnp.maximum(p, 1e-30), shape * weeks / rate)
+    each = jnp.where(stays > SMALL, -jnp.expm1(-stays) / jnp.maximum(p, 1e-30), shape * weeks / rate)
     active = -jnp.expm1(-shape * jnp.log1p(weeks / rate))
     return Expected(buying * active, buying * (weight * each).sum(0), buying * (weight * jnp.exp(-stays)).sum(0))
 
@@ -180,5 +183,7 @@ def order_size(closed: Weights, known: Buyers) -> jax.Array:
 
 @lru_cache
 def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    node, weight = np.polynomial.legendre.leggauss(NODES)
-    return (node + 1) / 2, weight / 2
+    """Nodes and weights on (0, 1), denser at both ends, where the integrand may be steep."""
+    place, weight = np.polynomial.legendre.leggauss(NODES)
+    place = (place + 1) / 2
+    return place**2 * (3 - 2 * place), weight * place * (1 - place)

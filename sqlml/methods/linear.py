@@ -32,7 +32,7 @@ TOLERANCE = 1e-9
 LARGEST = 1e30
 PADDING, DOUBLING = 4096, 65_536
 """Rows are padded to a power of two, from DOUBLING on to a multiple of it: few shapes, few compilations."""
-Array = jax.Array | NDArray[np.float32] | NDArray[np.bool_]
+Array = jax.Array | NDArray[np.float32] | NDArray[np.float64] | NDArray[np.bool_]
 Point = Mapping[str, Array]
 Objective = Callable[..., jax.Array]
 PENALTY = 1.0

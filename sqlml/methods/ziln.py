@@ -1,8 +1,8 @@
 """The zero-inflated lognormal net: it corrects BG/NBD and Gamma-Gamma by everything else that is known of a customer.
 
-An ensemble and a linear model learn, from the same rows, P(any order) anew, and by which factors orders and spend differ
-from those of the closed form. Counting from the closed form keeps the scale of customers who spend a hundred times the
-mean, which no bin of an encoding can.
+An ensemble and a linear model learn, from the same rows, P(any order) anew, and by which factors orders and spend
+differ from those of the closed form. Counting from the closed form keeps the scale of customers who spend a hundred
+times the mean, which no bin of an encoding can.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ def fit(
     """Fit the closed form, then what corrects it, on the rows of which something of the horizon was observed."""
     closed = bgnbd.fit(data, encoder, options)
     expects = _expects(encoder)
-    rows, stopping = (
-        each and _beside(each.where(each.labels[:, 2] > 0), expects, closed.weights) for each in (data, stop)
-    )
+    rows = _observed(data, expects, closed.weights)
+    stopping = stop and _observed(stop, expects, closed.weights)
     computed = rows.inputs[:, -len(FEATURES) :]
     columns = (encoding.of_values(name, computed[:, i], options.bins) for i, name in enumerate(FEATURES))
     wider = replace(encoder, columns=(*encoder.columns, *columns))
@@ -44,8 +43,9 @@ def fit(
     return replace(found, weights={**closed.weights, **weights})
 
 
-def _beside(rows: Arrays, expects: Forward, weights: Weights) -> Arrays:
-    """The rows with what the closed form expects: among the inputs, and as outputs after the labels."""
+def _observed(data: Arrays, expects: Forward, weights: Weights) -> Arrays:
+    """Rows with a label; what the closed form expects of them is among the inputs, and as outputs after the labels."""
+    rows = data.where(data.labels[:, 2] > 0)
     found = training.predict(expects, weights, rows.inputs).reshape(len(rows.labels), -1)
     features, outputs = found[:, SPEND_OUTPUTS:], found[:, :SPEND_OUTPUTS]
     return replace(
@@ -65,7 +65,13 @@ def _expecting(places: bgnbd.Places, target: Target) -> Forward:
         outputs = bgnbd.outputs(weights, known, target)
         chance, orders, spend = jnp.split(losses.spend_links(outputs), 3, 1)
         alive = bgnbd.alive(part(weights, bgnbd.CLOSED), known)[:, None]
-        features = [jax.nn.sigmoid(chance), jnp.exp(orders), jnp.exp(spend), alive, jnp.exp(outputs[:, 2:3] - outputs[:, 1:2])]
+        features = [
+            jax.nn.sigmoid(chance),
+            jnp.exp(orders),
+            jnp.exp(spend),
+            alive,
+            jnp.exp(outputs[:, 2:3] - outputs[:, 1:2]),
+        ]
         return jnp.concatenate([outputs, *features], 1)
 
     return expect
