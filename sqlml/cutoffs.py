@@ -11,8 +11,8 @@ MIN_WINDOW = 0.25
 """Least training window, as a share of the horizon."""
 MIN_HISTORY = 0.5
 """Least history before a cut-off, as a share of the training window."""
-PARTS = (1.0, 0.75, 0.5, 2 / 3)
-"""Where a part of the horizon tells something too: the windows that end at as_of, as shares of the longest."""
+PARTS = (0.75, 0.5, 2 / 3)
+"""Where a part of the horizon tells something too: further windows that end at as_of, as shares of the longest."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ def plan(
     """Cut-offs at `as_of - horizon` and further back while each keeps enough history.
 
     A cut-off needs a history of one horizon; the newest one may do with half a window. Where not even that fits, the
-    window shrinks to two thirds of the data, down to a quarter of the horizon. With `is_partial` later cut-offs, of
-    which only a part of the window is over, come in between, and as_of itself, to learn from the past alone.
+    window shrinks to two thirds of the data, down to a quarter of the horizon. With `is_partial` there are
+    later cut-offs, of which a part of the window is over, where others are few, and as_of itself, to learn from the
+    past alone.
 
     Raises:
         DataError: The data are too short even for that.
@@ -64,8 +65,7 @@ def plan(
     older = (as_of - window - i * every for i in range(1, most))
     cutoffs = [as_of - window, *(c for c in older if window == horizon and c - first >= horizon)]
     if is_partial:
-        late = [as_of - part * window for part in PARTS[1:]]
-        cutoffs = [cutoffs[0], *late[:2], *cutoffs[1:], *late[2:]][:most]
+        cutoffs = [*cutoffs, *(as_of - part * window for part in PARTS)][:most]
         cutoffs = [as_of, *sorted(cutoffs, reverse=True)]
     return Calendar(as_of, horizon, window, tuple(cutoffs), cutoffs[-1] - first)
 

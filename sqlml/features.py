@@ -12,7 +12,7 @@ from sqlml import encoding, queries
 from sqlml.encoding import Arrays, Dropped, Input
 from sqlml.queries import Frame, identifier
 from sqlml.targets import Label
-from sqlml.transforms import Encoder, Target
+from sqlml.transforms import ORDERS, Encoder, Target
 
 MOST_LEVELS = 30
 BOOKKEEPING = ("customer_id", "as_of", "label", "orders", "fold", "is_active", "exposure")
@@ -123,7 +123,7 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, s
         elif encoding.is_category(kind):
             yield Input(name, name, column, is_category=True)
         else:
-            yield Input(name, name, f"TRY_CAST({column} AS FLOAT)")
+            yield Input(name, "orders" if name in ORDERS else name, f"TRY_CAST({column} AS FLOAT)")
 
 
 def read_arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:

@@ -49,8 +49,8 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
     yield queries.text("functions/by_customer", function=_name(new, main), answer=udf, argument="", given="", **shared)
     yield queries.text("functions/by_relation", function_at=_name(new, function_at), **shared)
-    values = [_value(column) for column in new.encoder.columns]
-    yield _explain(new, f"ml.{internal['explanation']}", new.encoder.names, values, ROW)
+    values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
+    yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
     yield queries.text("functions/explain_once", **internal)
     if conformal is not None:
         yield _intervals(new, conformal)
@@ -69,6 +69,14 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
         answer, argument, given = EXTRAS[function.removeprefix(new.model)]
         yield queries.text("functions/by_customer", function=_name(new, function), answer=f"ml.{internal[answer]}",
                            argument=argument, given=given, **shared)  # fmt: skip
+
+
+def _values(columns: Sequence[Column]) -> str:
+    """What stands for a source: its one column, or all of them by name."""
+    if len(columns) == 1:
+        return _value(columns[0])
+    named = (f"{literal(f'{c.name} ')} || coalesce({_value(c)}, 'NULL')" for c in columns)
+    return f"concat_ws(', ', {', '.join(named)})"
 
 
 def _value(column: Column) -> str:

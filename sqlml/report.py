@@ -84,8 +84,12 @@ class Metric:
 METRICS = (
     Metric("accuracy", "Accuracy", "rows whose likeliest class is right", percent),
     Metric("auc", "AUC", "how often a positive row scores above a negative one; 0.5 is chance"),
+    Metric("normalized_gini", "Normalised Gini", "how well customers are ranked by what they will spend; 1 is perfect"),
+    Metric("bias", "Bias", "predicted over observed total, less one", percent),
     Metric("rmse", "RMSE", "root of the mean squared error", amount),
     Metric("mae", "MAE", "mean absolute error", amount),
+    Metric("spearman", "Spearman", "rank correlation of predicted and observed spend"),
+    Metric("decile_mape", "Decile MAPE", "mean gap of predicted and observed totals by tenth", percent, is_tile=False),
     Metric("r2", "R²", "share of the variance explained; 0 is the mean"),
     Metric("log_loss", "Log-loss", "less is better"),
     Metric("brier", "Brier score", "mean squared error of the probability", is_tile=False),

@@ -1,7 +1,7 @@
 -- sql/catalog/report.sql: the record of one version in plain rows: what CREATE MODEL returns
 WITH v AS (FROM ml.versions WHERE version_id = $1
 ), functions AS (
-    SELECT row_number() OVER (ORDER BY f.rowid) AS place, v.model || suffix AS name, is_table, v.query,
+    SELECT row_number() OVER (ORDER BY f.rowid) AS place, v.model || suffix AS name, is_table, suffix = '_at' AS is_at, v.query,
            CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_]*') THEN name ELSE '"' || replace(name, '"', '""') || '"' END AS called
     FROM ml.functions f, v WHERE f.version_id = $1
 ), figures AS (
@@ -11,7 +11,8 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     SELECT method, population, min(value) FILTER (metric IN ('log_loss', 'rmse')) AS loss,
            string_agg(label || ' ' || shown[1] || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{}, {}]', shown[2], shown[3]) END,
                       ', ' ORDER BY place) AS detail
-    FROM figures JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+    FROM figures JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+         (4.2, 'bias', 'bias', true), (4.4, 'spearman', 'Spearman', false), (4.6, 'decile_mape', 'decile MAPE', false),
          (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
          (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
          (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) named(place, metric, label, is_main) USING (metric)
@@ -28,11 +29,12 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
            FROM v WHERE query IS NOT NULL
     UNION ALL SELECT 1, 5, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
     UNION ALL SELECT 2, place, 'function', name,
-           CASE WHEN is_table THEN format('FROM {}(''relation with customer_id [, as_of]'')', called)
+           CASE WHEN is_at THEN format('FROM {}(''relation with customer_id [, as_of]'')', called)
+                WHEN is_table THEN format('FROM {}(customer_id [, as_of])', called)
                 WHEN query IS NULL THEN format('SELECT {}(customer_id [, as_of])', called)
                 ELSE format('SELECT {}(t) FROM t', called) END FROM functions
     UNION ALL SELECT 3, row_number() OVER (ORDER BY purpose = 'train', as_of DESC), 'cut-off', strftime(as_of, '%Y-%m-%d %H:%M'),
-           format('{}: {:,} customers, {} {:.3f}', purpose, n_rows, CASE (SELECT task FROM v) WHEN 'regression' THEN 'mean label' ELSE 'base rate' END, base_rate) FROM ml.cutoffs WHERE version_id = $1
+           format('{}: {:,} customers, {} {:.3f}', purpose, n_rows, CASE WHEN (SELECT task FROM v) IN ('regression', 'clv') THEN 'mean label' ELSE 'base rate' END, base_rate) FROM ml.cutoffs WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
            method || CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric

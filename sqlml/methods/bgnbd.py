@@ -23,14 +23,14 @@ from jax.scipy.special import gammaln
 from numpy.typing import NDArray
 
 from sqlml.encoding import Arrays
+from sqlml.methods import linear
 from sqlml.methods.base import Forward, State, Weights, part, silent
-from sqlml.methods.linear import Objective, Point, minimise
+from sqlml.methods.linear import Objective, Point
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
-from sqlml.transforms import Encoder, Target
+from sqlml.transforms import ORDERS, Encoder, Target
 
 CLOSED = "closed"
-COLUMNS = ("repeat_orders", "last_order_days", "first_order_days", "repeat_order_amount", "order_amount")
 Statistic = NDArray[np.float64]
 Places = tuple[int | None, ...]
 WEEK = 7.0
@@ -110,7 +110,7 @@ def outputs(weights: Weights, known: Buyers, target: Target) -> jax.Array:
 
 def places(encoder: Encoder) -> Places:
     """Where the statistics are among the columns; one that is the same for everybody was left out."""
-    return tuple(encoder.names.index(name) if name in encoder.names else None for name in COLUMNS)
+    return tuple(encoder.names.index(name) if name in encoder.names else None for name in ORDERS)
 
 
 def buyers(inputs: jax.Array | NDArray[np.float32], places: Places) -> Buyers:
@@ -125,24 +125,28 @@ def buyers(inputs: jax.Array | NDArray[np.float32], places: Places) -> Buyers:
 
 
 def _fit(objective: Objective, names: tuple[str, ...], *data: Statistic) -> tuple[dict[str, Statistic], float]:
-    found, loss = minimise(objective, {name: np.zeros((), np.float64) for name in names}, *data)
+    """The parameters that minimise the objective, which is of their logarithms; rows of weight 0 fill up the arrays."""
+    extra = linear.padded(len(data[0])) - len(data[0])
+    weight = np.pad(np.full(len(data[0]), 1 / len(data[0])), (0, extra))
+    filled = [np.pad(each, (0, extra), mode="edge") for each in data]
+    found, loss = linear.minimise(objective, {name: np.zeros((), np.float64) for name in names}, weight, *filled)
     return {name: np.exp(np.asarray(value, np.float64)) for name, value in found.items()}, loss
 
 
-def _buying_loss(log: Point, x: jax.Array, t_x: jax.Array, T: jax.Array) -> jax.Array:
+def _buying_loss(log: Point, weight: jax.Array, x: jax.Array, t_x: jax.Array, T: jax.Array) -> jax.Array:
     r, alpha, a, b = (jnp.exp(log[name]) for name in ("r", "alpha", "a", "b"))
     rate = gammaln(r + x) - gammaln(r) + r * jnp.log(alpha)
     stays = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
     left = jnp.log(a) - jnp.log(b + jnp.maximum(x, 1) - 1) - (r + x) * jnp.log(alpha + t_x)
     until = jnp.logaddexp(-(r + x) * jnp.log(alpha + T), jnp.where(x > 0, left, -jnp.inf))
-    return -(rate + stays + until).mean() + _caution(log)
+    return -(weight * (rate + stays + until)).sum() + _caution(log)
 
 
-def _amount_loss(log: Point, x: jax.Array, mean: jax.Array) -> jax.Array:
+def _amount_loss(log: Point, weight: jax.Array, x: jax.Array, mean: jax.Array) -> jax.Array:
     p, q, v = (jnp.exp(log[name]) for name in ("p", "q", "v"))
     shape = gammaln(p * x + q) - gammaln(p * x) - gammaln(q) + q * jnp.log(v)
     scale = (p * x - 1) * jnp.log(mean) + p * x * jnp.log(x) - (p * x + q) * jnp.log(v + x * mean)
-    return -(shape + scale).mean() + _caution(log)
+    return -(weight * (shape + scale)).sum() + _caution(log)
 
 
 def _caution(log: Point) -> jax.Array:

@@ -43,7 +43,7 @@ def fit(
     data: Arrays, encoder: Encoder, options: ModelOptions, stop: Arrays | None = None, watch: Watch = silent
 ) -> State:
     """Minimise the penalised loss by L-BFGS; `stop` is not needed."""
-    extra = _padded(len(data.labels)) - len(data.labels)
+    extra = padded(len(data.labels)) - len(data.labels)
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, ((0, extra), (0, 0))[: data.labels.ndim])
     is_row = np.arange(len(labels)) < len(data.labels)
@@ -69,7 +69,8 @@ def _raw_moments(data: Arrays, encoder: Encoder) -> dict[str, NDArray[np.float32
     return {name: value.astype(np.float32) for name, value in moments.items()}
 
 
-def _padded(rows: int) -> int:
+def padded(rows: int) -> int:
+    """How many rows arrays of `rows` are filled up to."""
     if rows > DOUBLING:
         return rows + -rows % DOUBLING
     return max(PADDING, 1 << (rows - 1).bit_length())

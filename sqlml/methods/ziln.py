@@ -25,6 +25,8 @@ from sqlml.transforms import SPEND_OUTPUTS, Column, Encoder, Target
 CORRECTION = "correction"
 FEATURES = tuple(f"bgnbd.{name}" for name in ("chance", "orders", "spend", "alive", "size"))
 """What the closed form expects, beside the columns of the data."""
+UNIT = Target("spend")
+"""Corrections are learnt from spend in units of its mean: a target that is always the same is compiled once."""
 
 
 def fit(
@@ -33,24 +35,24 @@ def fit(
     """Fit the closed form, then what corrects it, on the rows of which something of the horizon was observed."""
     closed = bgnbd.fit(data, encoder, options)
     expects = _expects(encoder)
-    rows = _observed(data, expects, closed.weights)
-    stopping = stop and _observed(stop, expects, closed.weights)
+    scale = encoder.target.scale
+    rows = _observed(data, expects, closed.weights, scale)
+    stopping = stop and _observed(stop, expects, closed.weights, scale)
     computed = rows.inputs[:, -len(FEATURES) :]
     columns = (encoding.of_values(name, computed[:, i], options.bins) for i, name in enumerate(FEATURES))
-    wider = replace(encoder, columns=(*encoder.columns, *columns))
+    wider = Encoder((*encoder.columns, *columns), UNIT)
     found = net.fit(rows, wider, options, stopping, watch)
     weights = {f"{CORRECTION}.{name}": value for name, value in found.weights.items()}
     return replace(found, weights={**closed.weights, **weights})
 
 
-def _observed(data: Arrays, expects: Forward, weights: Weights) -> Arrays:
+def _observed(data: Arrays, expects: Forward, weights: Weights, scale: float) -> Arrays:
     """Rows with a label; what the closed form expects of them is among the inputs, and as outputs after the labels."""
     rows = data.where(data.labels[:, 2] > 0)
     found = training.predict(expects, weights, rows.inputs).reshape(len(rows.labels), -1)
     features, outputs = found[:, SPEND_OUTPUTS:], found[:, :SPEND_OUTPUTS]
-    return replace(
-        rows, inputs=np.concatenate([rows.inputs, features], 1), labels=np.concatenate([rows.labels, outputs], 1)
-    )
+    labels = np.concatenate([rows.labels[:, :1] / scale, rows.labels[:, 1:], outputs], 1)
+    return replace(rows, inputs=np.concatenate([rows.inputs, features], 1), labels=labels)
 
 
 def _expects(encoder: Encoder) -> Forward:
@@ -80,7 +82,7 @@ def _expecting(places: bgnbd.Places, target: Target) -> Forward:
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:
     """Three parts: the closed form, what the ensemble makes of it, and what the linear model makes of it."""
     computed = tuple(Column(name, name, name) for name in FEATURES)  # their edges come with the weights
-    wider = replace(encoder, columns=(*encoder.columns, *computed))
+    wider = Encoder((*encoder.columns, *computed), UNIT)
     return _forward(_expects(encoder), net.forward(wider, options))
 
 
