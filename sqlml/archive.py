@@ -230,9 +230,9 @@ def _task(archive: Archive, version: Version) -> Task:
     """The task that the functions of the version are those of."""
     kind = version.encoder.target.kind
     is_query = isinstance(version.options, QueryOptions)
-    fitting = [QUERY_TASKS[kind]] if is_query else [*BEHAVIOR_TASKS.values(), TARGET_TASKS[kind]]
+    fitting = [QUERY_TASKS.get(kind)] if is_query else [*BEHAVIOR_TASKS.values(), TARGET_TASKS.get(kind)]
     given = list(zip(*_columns(archive.dump, "functions", "kind", "suffix", "is_table"), strict=True))
-    for task in fitting:
+    for task in filter(None, fitting):
         functions = [(kind, suffix, str(is_table).lower()) for kind, suffix, is_table in task.named("")]
         if task.name == version.task and functions == given:
             require_method(task, version.method)

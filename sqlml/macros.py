@@ -57,7 +57,7 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
         yield queries.text("functions/interval_once", udf=udf, **internal)
     if target.kind == "spend":
         pieces = {
-            "periods": str(len(target.ends)),
+            "periods": str([*range(1, len(target.ends) + 1)]),
             "ends": str(list(target.ends)),
             "discounts": str(list(target.discounts)),
         }

@@ -9,18 +9,23 @@ from sqlml import registry
 from sqlml.tasks import BEHAVIOR_TASKS, TARGET_TASKS, TASKS
 from tests.conftest import FAST, close, copy_to
 
-AT = {"churn_score": "churn_at", "spend": "spend_at"}
-FUNCTIONS = [*AT, "churn_explain", "spend_interval", "spend_explain"]
+AT = {"churn_score": "churn_at", "spend": "spend_at", "clv": "clv_at"}
+FUNCTIONS = [
+    *AT, "churn_explain", "spend_interval", "spend_explain", "clv_interval", "clv_curve", "clv_explain"
+]  # fmt: skip
+CLV = f"CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 60 DAY, discount = 0.1, {FAST})"
 SPEND = f"""CREATE MODEL spend PREDICT sum(amount) FOR EACH CUSTOMER
             WHERE max(event_time) > as_of - INTERVAL 400 DAY HORIZON 60 DAYS OPTIONS ({FAST})"""
 
 
 @pytest.fixture(scope="module")
 def shop(shop):
-    """The shop with a number as a second target."""
+    """The shop with a number as a second target, and lifetime value."""
     shop.execute(SPEND).fetchall()
+    shop.execute(CLV).fetchall()
     yield shop
     shop.execute("DROP MODEL spend").fetchall()
+    shop.execute("DROP MODEL clv").fetchall()
 
 
 def rows(con, sql):
@@ -38,7 +43,9 @@ def test_a_file_is_named_like_its_kind():
 def test_every_function_of_behaviour_models_is_in_the_suite():
     tasks = (*BEHAVIOR_TASKS.values(), *TARGET_TASKS.values())
     suffixes = {f.pattern.removeprefix("{model}") for task in tasks for f in task.functions}
-    assert {name.removeprefix("churn").removeprefix("spend") for name in (*FUNCTIONS, *AT.values())} == suffixes
+    assert {
+        name.removeprefix("churn").removeprefix("spend").removeprefix("clv") for name in (*FUNCTIONS, *AT.values())
+    } == suffixes
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
