@@ -1,25 +1,44 @@
-"""Paired bootstrap over customers of the difference between two AUCs."""
+"""Paired bootstrap over customers of the difference between two methods."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEVEL = 0.005
 """A difference up to this, in an interval around zero, is called level."""
+LEVEL_SHARE = 0.02
+"""The same for metrics of amounts, as a share of the peer's."""
 
 
 def auc_draws(
     labels: NDArray[np.float32], scores: NDArray[np.float64], draws: int, seed: int = 0
 ) -> NDArray[np.float64]:
     """AUCs (draws,) of resampled rows (n,); the same seed draws the same rows, so differences are paired."""
-    rng, n = np.random.default_rng(seed), len(labels)
     order = np.argsort(scores, kind="stable")
     ordered = scores[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     is_positive = labels[order] > 0
-    return np.array([_auc(np.bincount(rng.integers(0, n, n), minlength=n)[order], is_positive, starts)
-                     for _ in range(draws)])  # fmt: skip
+    return np.array([_auc(counts[order], is_positive, starts) for counts in _resampled(len(labels), draws, seed)])
+
+
+def gini_draws(
+    labels: NDArray[np.float64], scores: NDArray[np.float64], draws: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Normalized Ginis (draws,) of resampled amounts (n,), paired like AUCs; ties count against the scores."""
+    ranked, best = np.lexsort((labels, -scores)), np.argsort(-labels, kind="stable")
+    rows = np.stack([ranked, best])
+    return np.array([_gini(counts[rows], labels[rows]) for counts in _resampled(len(labels), draws, seed)])
+
+
+def rmse_draws(
+    labels: NDArray[np.float64], scores: NDArray[np.float64], draws: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Root mean squared errors (draws,) of resampled amounts (n,), paired like AUCs."""
+    errors = (labels - scores) ** 2 / len(labels)
+    return np.sqrt([counts @ errors for counts in _resampled(len(labels), draws, seed)])
 
 
 def interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float, float]:
@@ -43,6 +62,19 @@ def verdict(difference: float, low: float, high: float, level: float = LEVEL) ->
     if high < 0:
         return "behind"
     return "level" if abs(difference) <= level else "undecided"
+
+
+def _resampled(n: int, draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """How often each of n rows is drawn."""
+    rng = np.random.default_rng(seed)
+    return (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws))
+
+
+def _gini(counts: NDArray[np.int64], labels: NDArray[np.float64]) -> float:
+    """Of counts and labels (2, n): as ranked by the scores, and by the labels."""
+    upto = (np.cumsum(counts, 1) - counts / 2) / counts.sum(1, keepdims=True)
+    ranked, best = (counts * labels * (0.5 - upto)).sum(1)
+    return float(ranked / best)
 
 
 def _auc(counts: NDArray[np.int64], is_positive: NDArray[np.bool_], starts: NDArray[np.int64]) -> float:

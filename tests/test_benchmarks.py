@@ -1,12 +1,14 @@
 """The benchmarks judge us, so they are judged too."""
 
+from dataclasses import replace
+from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from benchmarks import bootstrap, protocols, report
+from benchmarks import bootstrap, metrics, protocols, report
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.random(2000)
@@ -22,6 +24,15 @@ def test_a_draw_is_an_auc():
     assert bootstrap.auc_draws(LABELS, scores, 1, seed=3)[0] == pytest.approx(
         roc_auc_score(LABELS[rows], scores[rows]), abs=1e-12
     )
+
+
+def test_a_draw_of_amounts_is_measured_as_the_package_does(con):
+    spend, scores = (LABELS * TRUTH * 100).astype(float), TRUTH.round(1)  # ties
+    rows = np.random.default_rng(3).integers(0, 2000, 2000)
+    of_rows = metrics.measured(con.native, "spend", spend[rows], {"one": scores[rows], "other": BLIND[rows]})
+    for method, score in (("one", scores), ("other", BLIND)):
+        assert bootstrap.gini_draws(spend, score, 1, seed=3)[0] == pytest.approx(of_rows[method]["normalized_gini"])
+        assert bootstrap.rmse_draws(spend, score, 1, seed=3)[0] == pytest.approx(of_rows[method]["rmse"])
 
 
 def test_verdicts():
@@ -47,6 +58,7 @@ def test_the_tables_of_the_readme_are_those_of_the_results():
     page = (report.ROOT / "README.md").read_text(encoding="utf-8")
     tables = report.readme_tables(protocols.NAMES)
     assert set(tables) == set(protocols.NAMES)
+    assert all(f"<!-- benchmark:{name} -->" in page for name in tables)
     assert report.with_tables(page, tables) == page
 
 
@@ -57,3 +69,76 @@ def test_a_run_without_data_stores_nothing(monkeypatch):
     monkeypatch.setattr(report, "save", lambda *given: pytest.fail("stored"))
     with pytest.raises(SystemExit, match="SQLML_DATA"):
         command._run("tabular", is_quick=False)
+
+
+BOUGHT = """CREATE SCHEMA behavior; CREATE TABLE behavior.events AS FROM (VALUES
+    (1, TIMESTAMP '2025-01-01 09:00', 10.0), (1, TIMESTAMP '2025-01-01 10:00', 5.0),
+    (1, TIMESTAMP '2025-01-11 09:00', 20.0), (1, TIMESTAMP '2025-01-21 09:00', 40.0),
+    (1, TIMESTAMP '2025-01-22 09:00', -30.0), (1, TIMESTAMP '2025-03-01 09:00', 99.0),
+    (2, TIMESTAMP '2025-01-30 09:00', NULL), (3, TIMESTAMP '2025-01-31 09:00', 7.0)) t(customer_id, event_time, amount)"""
+
+
+def test_what_peers_know_of_a_customer(con):
+    from benchmarks.peers.spend import rate
+    from benchmarks.protocols import clv
+
+    con.execute(BOUGHT).fetchall()
+    known = con.native.execute(clv.KNOWN, {"as_of": datetime(2025, 2, 10)}).df()
+    assert [tuple(row) for row in known.to_numpy().tolist()] == [
+        (1, 3, 45, 2, 20, 40, 30),
+        (2, 0, 0, 0, 0, 0, 0),
+        (3, 1, 7, 0, 0, 10, 0),
+    ]
+    found = rate.forecast(known, 20)
+    assert found.orders == pytest.approx([1.5, 0, 2 / 3])
+    assert found.spend == pytest.approx([22.5, 0, 14 / 3])
+    assert found.active == pytest.approx(1 - np.exp([-1.5, 0, -2 / 3]))
+
+
+@pytest.fixture
+def fast_lightgbm(monkeypatch):
+    peer = pytest.importorskip("benchmarks.peers.lightgbm")
+    for name, one in (("LEAVES", (4,)), ("RATES", (0.1,)), ("LEAST", (20,)), ("MOST_TREES", 50)):
+        monkeypatch.setattr(peer, name, one)
+
+
+def test_lightgbm_learns_a_part_of_the_horizon(fast_lightgbm):
+    from benchmarks.peers.spend import lightgbm
+
+    inputs = np.stack([TRUTH, BLIND], 1).astype(np.float32)
+    found = lightgbm.forecast(inputs, LABELS * 10 - 1, LABELS * 2, inputs, 3.0)
+    assert found.orders.mean() == pytest.approx(LABELS.mean() * 6, rel=0.05)
+    assert found.spend.mean() == pytest.approx(LABELS.mean() * 27, rel=0.05)
+    assert found.active.mean() == pytest.approx(np.mean(1 - (1 - TRUTH) ** 3), abs=0.03)
+
+
+def test_a_peer_that_fails_says_so(monkeypatch, tmp_path):
+    from benchmarks.peers.spend import PeerError, buy_till_you_die
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert not buy_till_you_die.is_here()
+    monkeypatch.setattr(buy_till_you_die.sys, "executable", "false")
+    with pytest.raises(PeerError, match="exit status 1"):
+        buy_till_you_die.prepare()
+    assert not buy_till_you_die.is_here()
+
+
+def test_a_quick_run_of_clv(monkeypatch, fast_lightgbm):
+    from benchmarks.peers.spend import PeerError, buy_till_you_die
+    from benchmarks.protocols import clv
+
+    def fail(*given):
+        raise PeerError("it does not converge")
+
+    monkeypatch.setattr(buy_till_you_die, "is_here", lambda: True)
+    monkeypatch.setattr(buy_till_you_die, "forecast", fail)
+    monkeypatch.setattr(clv, "METHODS", {clv.OURS: "bgnbd"})  # no net to compile
+    monkeypatch.setattr(clv, "QUICK", replace(clv.QUICK, customers=300, draws=20))
+    rows = {row["method"]: row for row in clv.run(is_quick=True)}
+    failed = [rows.pop(method) for method in buy_till_you_die.MODELS]
+    assert {row["failure"] for row in failed} == {"it does not converge"}
+    assert set(rows) == {*clv.METHODS, "rate x horizon", "LightGBM", clv.FLOOR}
+    assert all(np.isfinite(row[metric]) for row in rows.values() for metric in ("orders_rmse", "auc", "rmse", "bias"))
+    assert rows[clv.FLOOR]["bias"] == -1
+    assert rows[clv.OURS]["auc"] > 0.7
+    assert rows["LightGBM"]["sqlml_rmse"] in ("beats", "behind", "level", "undecided")

@@ -17,14 +17,14 @@ from importlib import import_module
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sqlml
-from benchmarks import bootstrap, data, report
+from benchmarks import bootstrap, cases, data, metrics, report
+from benchmarks.cases import Case
 from benchmarks.report import Row
-from sqlml import behavior, cutoffs, demo, features, queries, targets
+from sqlml import behavior, cutoffs, demo, features, targets
 from sqlml.cutoffs import Calendar
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
@@ -36,19 +36,8 @@ PEERS = ("recency", "logistic", "lightgbm")
 TRAINING, TEST = "benchmark_training", "benchmark_test"
 RECENCY = "recency_days"
 OURS, FLOOR = "sqlml", "base rate (floor)"
+METRICS = ("base_rate", "auc", "log_loss", "ece", "top_decile_lift")
 DRAWS, QUICK_DRAWS, QUICK_CUSTOMERS = 2_000, 200, 3_000
-
-
-@dataclass(frozen=True)
-class Case:
-    """A data set and what is asked of it; `as_of` None leaves exactly one horizon of the data for the test."""
-
-    name: str
-    data: str
-    horizon: int
-    as_of: datetime | None = None
-    share: float | None = None
-
 
 CASES = (
     Case("cdnow, 13 weeks", "cdnow", 91, as_of=datetime(1997, 12, 31)),
@@ -81,19 +70,9 @@ def run(*, is_quick: bool) -> list[Row]:
 def _case(case: Case, *, is_quick: bool) -> list[Row]:
     with sqlml.connect() as con:
         data.load(con.native, case.data, *([QUICK_CUSTOMERS] if is_quick else []))
-        as_of = _as_of(con.native, case)
+        as_of = cases.moment(con.native, case)
         test, found = _examples(con, case, as_of)
         return list(_rows(con.native, case, test, found, QUICK_DRAWS if is_quick else DRAWS))
-
-
-def _as_of(con: duckdb.DuckDBPyConnection, case: Case) -> datetime:
-    known = behavior.facts(con)
-    if case.as_of:
-        return case.as_of
-    if case.share:
-        return known.first_event + case.share * (known.newest_event - known.first_event)
-    last = known.newest_event.replace(hour=23, minute=59, second=59, microsecond=0)
-    return last - timedelta(days=case.horizon)
 
 
 def _examples(
@@ -147,19 +126,13 @@ def _peers(con: duckdb.DuckDBPyConnection, plan: Calendar) -> Iterator[tuple[str
         raise AssertionError("The peers take numbers alone.")
     encoder = Encoder(tuple(encoder.columns[encoder.names.index(name)] for name in names))
     training, test = (features.read_arrays(con, table, encoder) for table in (TRAINING, TEST))
-    order = _by_customer(con)
+    order = cases.by_customer(con, TRAINING)
     for peer in PEERS:
         started = time.monotonic()
         score = import_module(f"benchmarks.peers.{peer}").scores
         with threadpool_limits(1, user_api="blas"):  # small matrices: more threads only wait for each other
             scored = score(training.inputs[order], training.labels[order], test.inputs)
         yield peer, (scored, time.monotonic() - started)
-
-
-def _by_customer(con: duckdb.DuckDBPyConnection) -> NDArray[np.int64]:
-    """An order of the training rows: those of a customer together, customers at random."""
-    query = f"SELECT hash(customer_id) AS place FROM {TRAINING} ORDER BY as_of, customer_id"
-    return np.argsort(con.execute(query).fetchnumpy()["place"], kind="stable")
 
 
 def _base_rate(con: duckdb.DuckDBPyConnection) -> float:
@@ -177,12 +150,12 @@ def _rows(
     for population, chosen in (("all", np.ones_like(test.active, dtype=bool)), ("active", test.active.astype(bool))):
         labels, truth = test.labels[chosen], None if test.truth is None else test.truth[chosen]
         scores = {method: score[chosen] for method, (score, _) in found.items()}
-        metrics = _metrics(con, labels, scores)
+        quality = _metrics(con, labels, scores)
         drawn = {method: bootstrap.auc_draws(labels, score, draws) for method, score in scores.items()}
         for method, score in scores.items():
-            measured = metrics[method]
+            measured = quality[method]
             row: dict[str, object] = {"case": case.name, "customers": population, "method": method, **measured}
-            difference = metrics[OURS]["auc"] - measured["auc"]
+            difference = quality[OURS]["auc"] - measured["auc"]
             low, high = bootstrap.interval(drawn[OURS], drawn[method])
             is_peer = method not in (OURS, FLOOR)
             row["sqlml_minus_auc"] = [low, high] if is_peer else None
@@ -194,18 +167,9 @@ def _rows(
 def _metrics(
     con: duckdb.DuckDBPyConnection, labels: NDArray[np.float32], scores: Mapping[str, Scores]
 ) -> dict[str, dict[str, float]]:
-    """Method → its metrics, as the package's own SQL counts them."""
-    n = len(labels)
-    tables = [pa.table({"part": [method] * n, "label": labels > 0, "score": score, "weight": np.ones(n)})
-              for method, score in scores.items()]  # fmt: skip
-    con.register("benchmark_predictions", pa.concat_tables(tables))
-    query = f"""WITH predictions AS (FROM benchmark_predictions)
-        SELECT part, n_rows::BIGINT AS n, base_rate, auc, log_loss, ece, top_decile_lift
-        FROM ({queries.text("metrics/binary")})"""
-    names = ("n", "base_rate", "auc", "log_loss", "ece", "top_decile_lift")
-    measured = {part: dict(zip(names, row, strict=True)) for part, *row in con.execute(query).fetchall()}
-    con.unregister("benchmark_predictions")
-    return measured
+    found = metrics.measured(con, "binary", labels > 0, scores)
+    return {method: {"n": int(all_of["n_rows"]), **{name: all_of[name] for name in METRICS}}
+            for method, all_of in found.items()}  # fmt: skip
 
 
 def _excess(truth: Scores, score: Scores) -> float:
