@@ -26,7 +26,7 @@ from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, TARGET_TASKS, Task, require_method
 from sqlml.transforms import Encoder
-from sqlml.vetting import RELATION, Vetter, quoted
+from sqlml.vetting import RELATION, VALUES, Vetter, quoted
 
 FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
@@ -265,12 +265,15 @@ def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> 
         ("ml", internal["features"]): queries.MOMENT,
         ("ml", internal["features_of"]): RELATION,
     }
-    for _, suffix, is_table in task.named(""):
+    own -= tables.keys()
+    for kind, suffix, is_table in task.named(""):
         path = ("main", catalog.placeholder(version.version_id, suffix))
-        own.add(path)
-        tables |= {path: RELATION} if is_table else {}
+        if is_table:
+            tables[path] = VALUES if kind == "curve" else RELATION
+        else:
+            own.add(path)
     udfs = {registry.udf_name(kind, version.version_id) for kind in version.function_kinds}
-    return Vetter(cursor, own - tables.keys(), tables, udfs)
+    return Vetter(cursor, own, tables, udfs)
 
 
 def _vetted_statement(vetter: Vetter, statement: str, open_names: Sequence[str]) -> str:
@@ -284,7 +287,7 @@ def _vetted_statement(vetter: Vetter, statement: str, open_names: Sequence[str])
 
 
 def _suffixes(task: Task) -> list[str]:
-    return [catalog.PREDICT, *(suffix for _, suffix, _ in task.named(""))]
+    return [catalog.PREDICT, *dict.fromkeys(suffix for _, suffix, _ in task.named(""))]
 
 
 def _recipe(version: Version) -> list[str]:

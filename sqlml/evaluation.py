@@ -63,13 +63,16 @@ class Fitted:
     def links(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
         """Calibrated outputs (n, size) before they become answers."""
         outputs = predict(method.forward(self.encoder, options), self.state.weights, inputs)
-        slope, offset = jnp.asarray(self.calibration.slope), jnp.asarray(self.calibration.offset)
-        return np.asarray(losses.blend(jnp.asarray(outputs), slope, offset))
+        slope, offset = (np.array(each, np.float32) for each in (self.calibration.slope, self.calibration.offset))
+        return np.asarray(_blend(outputs, slope, offset))
 
     def scores(self, method: Method, options: ModelOptions, inputs: NDArray[np.float32]) -> Vector:
         """Calibrated answers, (n,) or (n, size)."""
         outputs = predict(method.forward(self.encoder, options), self.state.weights, inputs)
         return np.asarray(losses.answers(outputs, self.encoder.target, self.calibration))
+
+
+_blend = jax.jit(losses.blend)
 
 
 def cross_fit(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Fitted:
@@ -204,7 +207,7 @@ def _missed_totals(target: Target) -> Objective:
         hazard, growth = jnp.exp(found["hazard"]), jnp.exp(found["growth"])
         return losses.spend_deviance(link, jnp.asarray(labels), target.scale, hazard, growth)
 
-    return missed
+    return jax.jit(missed)
 
 
 def weibull_power(survival: Vector, half_rate: float, ratio: float) -> float:

@@ -102,6 +102,9 @@ def importance(method: Method, fitted: Fitted, options: ModelOptions, test: Arra
 def _losses(method: Method, fitted: Fitted, options: ModelOptions, inputs: Vector, labels: Vector) -> Vector:
     """The mean loss of each repeat of inputs (repeats, n, columns)."""
     repeats = len(inputs)
-    link = jnp.asarray(fitted.links(method, options, inputs.reshape(-1, inputs.shape[-1])))
-    each = losses.of(fitted.encoder.target)(link, jnp.asarray(np.concatenate([labels] * repeats)))
-    return np.asarray(each.reshape(repeats, -1).mean(1))
+    link = fitted.links(method, options, inputs.reshape(-1, inputs.shape[-1]))
+    each = np.asarray(_loss(link, np.concatenate([labels] * repeats), losses.of(fitted.encoder.target)))
+    return each.reshape(repeats, -1).mean(1)
+
+
+_loss = jax.jit(lambda link, labels, loss: loss(link, labels), static_argnames="loss")

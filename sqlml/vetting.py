@@ -24,6 +24,8 @@ RELATIONS = {("behavior", "events"), ("behavior", "customers"), ("behavior", "it
 """What a macro may read beside its own common table expressions."""
 RELATION = "__sqlml_relation"
 """The parameter that names a relation of the user's: handed on as it is, or a macro could name one itself."""
+VALUES = ""
+"""In its place: the table macro takes values, like any other macro."""
 SHARED = {("ml", "utc"), ("ml", "coverage")}
 """Macros of the catalogue that a model's macros may call."""
 FUNCTIONS = _words(
@@ -59,7 +61,7 @@ FUNCTIONS = _words(
     regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy sem skewness stddev stddev_pop stddev_samp string_agg
     sum sum_no_overflow sumkahan var_pop var_samp variance wavg weighted_avg
     first_value lag last_value lead rank row_number
-    query_table
+    query_table unnest
     """
 )
 """DuckDB's own whose answer depends on their arguments alone, and is no larger than these."""
@@ -116,7 +118,7 @@ class Vetter:
     Attributes:
         cursor: Of any database: it parses.
         scalars: (schema, name) of the macros that the statements may make and call.
-        tables: The same of table macros, each with its one parameter.
+        tables: The same of table macros, each with its one parameter, or VALUES.
         udfs: What they may call beside macros and DuckDB's own.
         sizes: (schema, name) of what was made → its length, with all that it calls put in.
     """
@@ -170,9 +172,10 @@ class Vetter:
     def _require_own(self, path: Path, overload: Overload) -> None:
         if path not in (self.tables if overload.is_table else self.scalars):
             raise ModelError(f"it would make the macro {'.'.join(path)}, which is not one of the model's")
-        if overload.is_table and overload.parameters != self.tables[path]:
+        takes_values = not overload.is_table or self.tables[path] == VALUES
+        if not takes_values and overload.parameters != self.tables[path]:
             raise ModelError(f"the macro {path[1]} takes ({overload.parameters}), not ({self.tables[path]})")
-        if not overload.is_table and RELATION in overload.parameters:
+        if takes_values and RELATION in overload.parameters:
             raise ModelError(f"the macro {path[1]} takes a relation")
         for type_name in re.findall(rf" ({_TYPE})", overload.parameters):
             self.require_harmless(f"NULL::{type_name}")

@@ -473,7 +473,7 @@ ROWS = [
     (encoder(lambda fitted: fitted["columns"][0].update(name="other")), INPUTS),
     (encoder(lambda fitted: fitted["columns"].reverse()), f"{DAMAGED}|answer two rows|{INPUTS}"),
     (encoder(lambda fitted: fitted["columns"][1].update(levels=["a"])), DAMAGED),
-    (target(kind="theirs"), "KeyError: 'theirs'"),
+    (target(kind="theirs"), "its functions are not those of its task"),
     (target(kind="classes"), "not those of its task"),
     (target(kind="amount"), "not those of its task"),
     (weights(lambda w: {"slope": w["slope"] * np.float32(np.nan)}), "weights are not finite"),

@@ -13,7 +13,7 @@ ever stops (a → 0), and needs no more than float32.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -73,7 +73,7 @@ def fit(
     newest = data.labels[:, 2] == data.labels[:, 2].min()
     rows = np.flatnonzero(newest)
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_CUSTOMERS)).astype(int)]
-    known = [np.asarray(each, np.float64) for each in buyers(data.inputs[rows], places(encoder))]
+    known = [np.asarray(each, np.float64) for each in _buyers(data.inputs[rows], places(encoder))]
     with jax.enable_x64(True):
         buying, loss = _fit(_buying_loss, ("r", "alpha", "a", "b"), known[0], known[1], known[2])
         is_again = (known[0] > 0) & (known[3] > 0)
@@ -122,6 +122,9 @@ def buyers(inputs: jax.Array | NDArray[np.float32], places: Places) -> Buyers:
     T = jnp.maximum(T / WEEK, 0.0)
     x = jnp.maximum(x, 0.0)
     return Buyers(x, jnp.clip(t_x / WEEK, 0.0, T), T, jnp.maximum(mean, 0.0), jnp.maximum(all_mean, 0.0))
+
+
+_buyers = partial(jax.jit, static_argnames="places")(buyers)
 
 
 def _fit(objective: Objective, names: tuple[str, ...], *data: Statistic) -> tuple[dict[str, Statistic], float]:
