@@ -39,9 +39,15 @@ Database = Annotated[
 ]
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Number = Annotated[int | None, typer.Option("--version", help="Its version. Default: the promoted one.")]
+DEMO_MODELS = (
+    "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])",
+    "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 2, epochs = 10)",
+)
 DEMO_QUERIES = (
     "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
     "SELECT plan, count(*) AS customers, avg(churn_score(customer_id)) AS churn FROM behavior.customers GROUP BY plan",
+    "SELECT customer_id, clv(customer_id), clv_interval(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
+    "FROM clv_curve(7)",
     "SELECT churn_score(7) AS today, churn_score(7, DATE '2026-01-01') AS at_new_year",
 )
 
@@ -85,15 +91,15 @@ def demo_command(
     db: Annotated[Path, typer.Option("--db", help="The file to write; it must not exist yet.")] = Path("demo.duckdb"),
     customers: Annotated[int, typer.Option(help="Customers of the generated shop.", min=500)] = 12_000,
 ) -> None:
-    """Generate a shop, train a churn model on it, and query it: offline, in about a minute."""
+    """Generate a shop, train models of churn and lifetime value on it, and query them: offline, in about a minute."""
     if db.exists():
         raise DataError(f"{db} exists already. Remove it, or name another file: sqlml demo --db other.duckdb")
     with sqlml.connect(db) as con:
         terminal.tell(f"Writing a shop of {customers:,} customers to {db} ...")
         demo.write_shop(con.native, customers)
-        statement = "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])"
-        terminal.tell(f"sqlml> {statement};\nTraining takes about a minute.")
-        _show_training(con, statement)
+        for statement in DEMO_MODELS:
+            terminal.tell(f"sqlml> {statement};\nTraining takes about half a minute.")
+            _show_training(con, statement)
         for query in DEMO_QUERIES:
             print(f"sqlml> {query};")
             terminal.show(con, query)
