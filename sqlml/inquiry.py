@@ -110,11 +110,19 @@ def _customers(
     query = queries.text(
         "catalog/evaluate_customers",
         labels=queries.labels_of(relations, label.sql, ASKED),
-        udf=registry.udf_name(version.main_kind, version.version_id),
+        answer=_answer(version),
         features_of=catalog.internal_macros(version.version_id)["features_of"],
     )
     values = {**label.parameters, "window_seconds": horizon.total_seconds(), "known_by": known.newest_event}
     return _run(cursor, query, values), version.trained_until is None or first < version.trained_until
+
+
+def _answer(version: Version) -> str:
+    """What is compared with a label: of a spend the sum before discounts, as the label is."""
+    if version.encoder.target.kind == "spend":
+        curve = catalog.internal_macros(version.version_id)["curve_once"]
+        return f"list_sum(list_transform(ml.{curve}(f.{queries.STRUCT}), lambda p: p.spend))"
+    return f"{registry.udf_name(version.main_kind, version.version_id)}(f.{queries.STRUCT})"
 
 
 def explanation(store: Catalog, version: Version, query: str) -> str:

@@ -21,6 +21,8 @@ from sqlml.connection import Connection
 from sqlml.errors import SqlmlError
 
 HISTORY = ".sqlml_history"
+INTERRUPTED = "Query interrupted"
+"""What DuckDB says, as a RuntimeError, when Ctrl-C ends a query."""
 COMMANDS = {
     ".help": "this text",
     ".models": "the models: SHOW MODELS",
@@ -104,7 +106,9 @@ def _run_all(con: Connection, script: str, *, stops: bool = True) -> None:
                 raise
             terminal.tell(f"Error: {terminal.with_advice(str(error))}")
             return
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and str(error) != INTERRUPTED:
+                raise
             terminal.tell("Interrupted; the statement has written nothing.")
             return
 

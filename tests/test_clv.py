@@ -226,6 +226,16 @@ def test_refunds_are_taken_off_and_are_no_orders(con):
     assert one(con, "SELECT min(net_of(i)) FROM range(1200) t(i)") >= 0
 
 
+def test_evaluate_compares_spend_before_discounts(shoppers):
+    query = "SELECT customer_id, TIMESTAMP '2025-06-01' AS as_of FROM range(1200) t(customer_id)"
+    rows = shoppers.execute(f"EVALUATE MODEL clv ON {query}").fetchall()
+    found = {row[2]: row[3] for row in rows}
+    spend = "SELECT avg(list_sum(list_transform(clv_curve(i, TIMESTAMP '2025-06-01'), lambda p: p.spend))) FROM range(1200) t(i)"
+    assert found["mean_score"] == pytest.approx(one(shoppers, spend))
+    assert found["normalized_gini"] > 0.4
+    assert found["bias"] == pytest.approx(found["mean_score"] / found["mean_label"] - 1)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
