@@ -82,7 +82,8 @@ def test_a_target_is_total_over_an_empty_future(expression, some, none):
         label = targets.predict(con.native, behavior.read(con.native), expression)
         asked = "(SELECT DISTINCT customer_id, TIMESTAMP '2025-01-02' AS as_of FROM behavior.events)"
         query = f"SELECT label FROM ({sqlml.queries.labels_of(behavior.read(con.native), label.sql, asked)}) ORDER BY customer_id"
-        assert con.execute(query, {"window_seconds": 864000}).fetchall() == [(some,), (none,)]
+        values = {**targets.PARAMETERS, "window_seconds": 864000}
+        assert con.execute(query, values).fetchall() == [(some,), (none,)]
         if label.is_binary:
             assert label.of_nothing is none
 
