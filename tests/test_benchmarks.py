@@ -79,6 +79,7 @@ BOUGHT = """CREATE SCHEMA behavior; CREATE TABLE behavior.events AS FROM (VALUES
 
 
 def test_what_peers_know_of_a_customer(con):
+    pytest.importorskip("pandas")
     from benchmarks.peers.spend import rate
     from benchmarks.protocols import clv
 
@@ -113,6 +114,7 @@ def test_lightgbm_learns_a_part_of_the_horizon(fast_lightgbm):
 
 
 def test_a_peer_that_fails_says_so(monkeypatch, tmp_path):
+    pytest.importorskip("pandas")
     from benchmarks.peers.spend import PeerError, buy_till_you_die
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
