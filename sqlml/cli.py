@@ -41,7 +41,7 @@ Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Number = Annotated[int | None, typer.Option("--version", help="Its version. Default: the promoted one.")]
 DEMO_MODELS = (
     "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])",
-    "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 2, epochs = 10)",
+    "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 1, epochs = 10, folds = 2)",
 )
 DEMO_QUERIES = (
     "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
