@@ -53,7 +53,7 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
     yield queries.text("functions/explain_once", **internal)
     if conformal is not None:
-        yield _intervals(new, conformal)
+        yield from _intervals(new, conformal)
         yield queries.text("functions/interval_once", udf=udf, **internal)
     if target.kind == "spend":
         pieces = {
@@ -97,14 +97,13 @@ def _explain(new: NewVersion, function: str, names: Sequence[str], values: Seque
     )
 
 
-def _intervals(new: NewVersion, conformal: Conformal) -> str:
-    kind = new.encoder.target.kind
-    return queries.text(
-        "functions/interval_narrow" if kind == "spend" else "functions/interval",
-        quantiles=_matrix(conformal),
-        edges=str(list(conformal.edges)),
-        least="0" if kind in ("amount", "spend") else "'-infinity'::DOUBLE",
-        **catalog.internal_macros(new.version_id),
+def _intervals(new: NewVersion, conformal: Conformal) -> Iterator[str]:
+    kind, internal = new.encoder.target.kind, catalog.internal_macros(new.version_id)
+    quantiles, edges = _matrix(conformal), str(list(conformal.edges))
+    least = "0" if kind in ("amount", "spend") else "'-infinity'::DOUBLE"
+    yield queries.text("functions/residuals", quantiles=quantiles, edges=edges, **internal)
+    yield queries.text(
+        "functions/interval_narrow" if kind == "spend" else "functions/interval", least=least, **internal
     )
 
 
@@ -126,7 +125,7 @@ def of_query(
     internal = catalog.internal_macros(new.version_id)
     shared = {**internal, **named}
     if not target.levels:
-        yield _intervals(new, conformal)
+        yield from _intervals(new, conformal)
     sources = new.encoder.sources
     values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in sources]
     yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)

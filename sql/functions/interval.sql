@@ -1,6 +1,4 @@
 -- sql/functions/interval.sql: an interval around a predicted number, from what it missed on rows like it
-CREATE OR REPLACE MACRO ml.{residuals}(__sqlml_value) AS
-{quantiles}[1 + len(list_filter(({edges}::DOUBLE[]), lambda edge: __sqlml_value > edge))];
 CREATE OR REPLACE MACRO ml.{between}(__sqlml_value, coverage) AS CASE WHEN __sqlml_value IS NOT NULL THEN {
     'low': greatest({least}, __sqlml_value + ml.{residuals}(__sqlml_value)[1 + round((1 - ml.coverage(coverage)) * 100)::INT]),
     'high': greatest({least}, __sqlml_value + ml.{residuals}(__sqlml_value)[1 + round((1 + ml.coverage(coverage)) * 100)::INT])} END;

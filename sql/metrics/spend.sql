@@ -1,7 +1,6 @@
 -- sql/metrics/spend.sql: quality of `predictions` (part, label, score, weight) of what customers will spend, a row a part
 WITH placed AS (
     SELECT *,
-           row_number() OVER (PARTITION BY part ORDER BY score DESC, label)                                  AS place,
            sum(weight) OVER (PARTITION BY part ORDER BY score)  - sum(weight) OVER (PARTITION BY part, score) / 2 AS score_rank,
            sum(weight) OVER (PARTITION BY part ORDER BY label)  - sum(weight) OVER (PARTITION BY part, label) / 2 AS label_rank,
            sum(weight) OVER (PARTITION BY part ORDER BY score DESC, label ROWS UNBOUNDED PRECEDING)          AS ranked,

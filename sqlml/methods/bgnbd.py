@@ -45,7 +45,7 @@ NO_DROPOUT = 1e-3
 class Buyers(NamedTuple):
     """Sufficient statistics, each (n,): orders after the first, weeks from first to last order and from first to now.
 
-    `mean` is that of the orders after the first, `first` that of all, 0 where unknown.
+    `mean` is the mean amount of the orders after the first, `all_mean` that of all, 0 where unknown.
     """
 
     x: jax.Array
