@@ -262,6 +262,7 @@ def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> 
     internal = catalog.internal_macros(version.version_id)
     own = {("ml", name) for name in (*internal.values(), catalog.placeholder(version.version_id, catalog.PREDICT))}
     tables: dict[vetting.Path, str] = {
+        ("ml", catalog.placeholder(version.version_id, catalog.MOVES)): VALUES,
         ("ml", internal["features"]): queries.MOMENT,
         ("ml", internal["features_of"]): RELATION,
     }
@@ -287,7 +288,7 @@ def _vetted_statement(vetter: Vetter, statement: str, open_names: Sequence[str])
 
 
 def _suffixes(task: Task) -> list[str]:
-    return [catalog.PREDICT, *dict.fromkeys(suffix for _, suffix, _ in task.named(""))]
+    return [*catalog.IN_ML, *dict.fromkeys(suffix for _, suffix, _ in task.named(""))]
 
 
 def _recipe(version: Version) -> list[str]:
@@ -329,7 +330,7 @@ def _require_sound(version: Version, weights: bytes) -> None:
     stored, target, columns = load(weights), version.encoder.target, len(version.encoder.names)
     if strange := {str(value.dtype) for value in stored.values()} - DTYPES:
         raise RefusedError(f"its weights are of type {min(strange)}")
-    if any(not np.isfinite(value).all() for key, value in stored.items() if key != pipeline.BACKGROUND):
+    if any(not np.isfinite(value).all() for key, value in stored.items() if key not in pipeline.WITH_GAPS):
         raise RefusedError("its weights are not finite")
     shape = stored[pipeline.BACKGROUND].shape
     if shape != (explanation.BACKGROUND, columns):

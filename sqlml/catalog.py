@@ -25,9 +25,12 @@ from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
+MOVES = "__moves"
+"""The same, of the macro that `ml.segment_moves` calls."""
+IN_ML = (PREDICT, MOVES)
 ROLLED_BACK = "rolled back"
 OF_VERSION = (
     "weights",
@@ -41,6 +44,9 @@ OF_VERSION = (
     "predictions",
     "training_log",
     "trials",
+    "segment_sizes",
+    "segment_profiles",
+    "segment_transitions",
     "gates",
     "backtests",
 )
@@ -73,7 +79,7 @@ class Version:
     @property
     def main_kind(self) -> str:
         """The kind of the function that gives the answer to a customer."""
-        return "score" if "score" in self.function_kinds else "value"
+        return next((kind for kind in ("score", "segment") if kind in self.function_kinds), "value")
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,9 @@ class NewVersion:
     query: str | None = None
     rows_per_second: float | None = None
     gate: Gate | None = None
+    segments: Sequence[tuple[object, ...]] = ()
+    profiles: Sequence[tuple[object, ...]] = ()
+    moves: Sequence[tuple[object, ...]] = ()
     version_id: str = field(default_factory=lambda: secrets.token_hex(6))
 
     @cached_property
@@ -390,6 +399,9 @@ class Catalog:
         self._many("importance", new.version_id, new.importance)
         self._many("trials", new.version_id, new.trials)
         self._many("warnings", new.version_id, [(w,) for w in new.warnings])
+        self._many("segment_sizes", new.version_id, new.segments)
+        self._many("segment_profiles", new.version_id, new.profiles)
+        self._many("segment_transitions", new.version_id, new.moves)
         self._many(
             "training_log",
             new.version_id,
@@ -400,7 +412,11 @@ class Catalog:
         self._many("macros", new.version_id, list(enumerate(macros)))
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
         score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"
-        self._run(queries.text("catalog/predictions", score=score), [new.version_id, new.tested, new.options.method])
+        label = "label.spend" if new.encoder.target.kind == "segment" else "label"
+        self._run(
+            queries.text("catalog/predictions", score=score, label=label),
+            [new.version_id, new.tested, new.options.method],
+        )
         if new.gate:
             self._many("gates", new.version_id, [tuple(vars(new.gate).values())])
         if new.gate is None or new.gate.is_passed:
@@ -436,7 +452,7 @@ class Catalog:
         suffixes = self._rows("SELECT DISTINCT suffix FROM ml.functions WHERE version_id = ?", [version_id])
         query = "SELECT statement FROM ml.macros WHERE version_id = ? ORDER BY place"
         for (text,) in self._rows(query, [version_id]):
-            self._run(with_names(str(text), version_id, model, [PREDICT, *(suffix for (suffix,) in suffixes)]))
+            self._run(with_names(str(text), version_id, model, [*IN_ML, *(suffix for (suffix,) in suffixes)]))
 
     def _drop_functions(self, model: str) -> None:
         self._drop_public(model, {(name.removeprefix(model), is_table) for name, is_table in self._functions(model)})
@@ -445,6 +461,7 @@ class Catalog:
         for suffix, is_table in suffixes:
             self._drop_macro("main", model + suffix, is_table=is_table)
         self._drop_macro("ml", model + PREDICT, is_table=False)
+        self._drop_macro("ml", model + MOVES, is_table=True)
 
     def _public(self, version_id: str) -> set[tuple[str, bool]]:
         query = "SELECT suffix, is_table FROM ml.functions WHERE version_id = ?"
@@ -523,6 +540,7 @@ def internal_macros(version_id: str) -> dict[str, str]:
         "between": "between_{}",
         "between_once": "between_{}_once",
         "curve_once": "curve_{}_once",
+        "name_once": "name_{}_once",
         "explanation": "explanation_{}",
         "explanation_once": "explanation_{}_once",
     }

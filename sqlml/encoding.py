@@ -53,8 +53,12 @@ class Arrays:
     folds: NDArray[np.int64]
 
     def where(self, rows: NDArray[np.bool_]) -> Arrays:
-        """Some of the rows."""
-        return Arrays(self.inputs[rows], self.labels[rows], self.folds[rows])
+        """The rows that are marked."""
+        return self.at(np.flatnonzero(rows))
+
+    def at(self, places: NDArray[np.int64]) -> Arrays:
+        """The rows at these places, as often as they are named."""
+        return Arrays(self.inputs[places], self.labels[places], self.folds[places])
 
     @property
     def truth(self) -> NDArray[np.float32]:

@@ -255,7 +255,14 @@ class HeldOut:
     scores: Sequence[tuple[str, Vector]]
 
 
-METRICS = {"binary": "binary", "classes": "classes", "value": "number", "amount": "number", "spend": "spend"}
+METRICS = {
+    "segment": "segment",
+    "binary": "binary",
+    "classes": "classes",
+    "value": "number",
+    "amount": "number",
+    "spend": "spend",
+}
 """The file of sql/metrics by the kind of target."""
 
 

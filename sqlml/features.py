@@ -127,6 +127,7 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, s
 
 
 def read_arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:
-    """All examples of `table`, ordered by (as_of, customer_id), as arrays."""
-    labels = SPEND if encoder.target.kind == "spend" else SPEND[:1]
-    return encoding.read_arrays(cursor, table, encoder, labels, "fold", "as_of, customer_id")
+    """All examples of `table`, ordered by (as_of, customer_id), as arrays; of segments each customer is a fold."""
+    labels = SPEND if encoder.target.kind in ("spend", "segment") else SPEND[:1]
+    fold = "dense_rank() OVER (ORDER BY customer_id) - 1" if encoder.target.kind == "segment" else "fold"
+    return encoding.read_arrays(cursor, table, encoder, labels, fold, "as_of, customer_id")

@@ -138,7 +138,7 @@ def blend(outputs: jax.Array, slope: jax.Array, offset: jax.Array) -> jax.Array:
 def carried(link: jax.Array, target: Target, calibration: Calibration) -> jax.Array:
     """Calibrated outputs (n, size) of the window → those of the horizon, of which the answers are made."""
     power = calibration.power
-    if power == 1 or target.kind in ("classes", "spend"):
+    if power == 1 or target.kind in ("classes", "spend", "segment"):
         return link
     if target.kind == "binary":
         sign = 1 if target.of_nothing else -1
@@ -157,7 +157,7 @@ def main(link: jax.Array, target: Target) -> jax.Array:
 def answers(outputs: jax.Array | NDArray[np.float32], target: Target, calibration: Calibration) -> jax.Array:
     """Outputs (n, parts, size) → probabilities of the positive class (n,), of each class (n, size), or numbers (n,).
 
-    Of a spend the number is what a customer is expected to spend in the horizon.
+    Of a spend the number is what a customer is expected to spend in the horizon, of segments that of the nearest one.
     """
     link = blend(jnp.asarray(outputs), jnp.asarray(calibration.slope), jnp.asarray(calibration.offset))
     link = carried(link, target, calibration)
@@ -165,6 +165,8 @@ def answers(outputs: jax.Array | NDArray[np.float32], target: Target, calibratio
         return jax.nn.sigmoid(link[:, 0])
     if target.kind == "classes":
         return jax.nn.softmax(link)
+    if target.kind == "segment":
+        return jnp.asarray(target.numbers)[link.argmax(1)]
     if target.kind in ("amount", "spend"):
         return target.scale * jnp.exp(jnp.clip(main(link, target)[:, 0], -LARGEST_LOG, LARGEST_LOG))
     return target.center + target.scale * link[:, 0]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sqlml import catalog, queries, registry
 from sqlml.catalog import NewVersion
 from sqlml.evaluation import Conformal
+from sqlml.methods import rfm
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, Frame, identifier, literal
 from sqlml.tasks import Task
@@ -33,6 +34,7 @@ EXTRAS = {
     "_explain": ("explanation_once", "", ""),
     "_interval": ("between_once", ", coverage DOUBLE := 0.9", ", coverage"),
     "_curve": ("curve_once", "", ""),
+    "_name": ("name_once", "", ""),
 }
 """By the suffix of a further function: the internal macro it calls, its own argument, and that handed on."""
 
@@ -43,15 +45,22 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     internal, target = catalog.internal_macros(new.version_id), new.encoder.target
     (kind, main, _), (_, function_at, _), *others = new.functions
     udf = registry.udf_name(kind, new.version_id)
-    shared = {**internal, "main": _name(new, main), "udf": udf, "key_type": str(new.key_type),
+    answer = f"ml.{internal['answers']}" if target.kind == "segment" else udf
+    shared = {**internal, "main": _name(new, main), "udf": answer, "key_type": str(new.key_type),
               "parameter_type": _parameter_type(str(new.key_type))}  # fmt: skip
     yield queries.text("functions/latest")
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
-    yield queries.text("functions/by_customer", function=_name(new, main), answer=udf, argument="", given="", **shared)
+    if target.kind == "segment":
+        moves = _name(new, new.model + catalog.MOVES)
+        yield queries.text("functions/segment", formula=_segment(new), moves=moves, **_segment_names(new), **internal)
+    yield queries.text(
+        "functions/by_customer", function=_name(new, main), answer=answer, argument="", given="", **shared
+    )
     yield queries.text("functions/by_relation", function_at=_name(new, function_at), **shared)
-    values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
-    yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
-    yield queries.text("functions/explain_once", **internal)
+    if target.kind != "segment":
+        values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
+        yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
+        yield queries.text("functions/explain_once", **internal)
     if conformal is not None:
         yield from _intervals(new, conformal)
         yield queries.text("functions/interval_once", udf=udf, **internal)
@@ -69,6 +78,35 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
         answer, argument, given = EXTRAS[function.removeprefix(new.model)]
         yield queries.text("functions/by_customer", function=_name(new, function), answer=f"ml.{internal[answer]}",
                            argument=argument, given=given, **shared)  # fmt: skip
+
+
+def _segment(new: NewVersion) -> str:
+    """The number of the segment of a struct: a call of the UDF; of RFM plain SQL, which needs no Python."""
+    if new.options.method != "rfm":
+        return f"{registry.udf_name('segment', new.version_id)}({queries.STRUCT})"
+    known = [name in new.encoder.names for name in rfm.COLUMNS]
+    columns = {name: f"coalesce(x.{identifier(name)}, 0)" if is_known else "0"
+               for name, is_known in zip(rfm.COLUMNS, known, strict=True)}  # fmt: skip
+    scores = ("recency", "frequency", "monetary")
+    edges = {score: str(row.tolist()) for score, row in zip(scores, new.weights["edges"], strict=True)}
+    worth = "(s.frequency + s.monetary + 1) // 2" if known[-1] else "s.frequency"
+    return queries.text("functions/rfm", map=str([list(row) for row in rfm.MAP]), worth=worth, **columns, **edges)
+
+
+def _segment_names(new: NewVersion) -> dict[str, str]:
+    target = new.encoder.target
+    names = f"[{', '.join(map(literal, target.levels))}]"
+    return {"names": names, "numbers": f"({list(target.numbers)}::INTEGER[])"}
+
+
+def of_row_segments(new: NewVersion) -> Iterator[str]:
+    """The statements that make the macros of segments of rows."""
+    internal = catalog.internal_macros(new.version_id)
+    yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)
+    formula = f"{registry.udf_name('segment', new.version_id)}(ml.{internal['inputs']}({ROW}))"
+    public = {part: _name(new, new.model + suffix)
+              for part, suffix in (("main", ""), ("name", "_name"), ("predict", catalog.PREDICT))}  # fmt: skip
+    yield queries.text("functions/row_segment", formula=formula, **public, **_segment_names(new), **internal)
 
 
 def _values(columns: Sequence[Column]) -> str:

@@ -37,6 +37,8 @@ class ModelOptions:
     epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
     blend: str = option("half", BLEND, is_tunable=True, choices=("half", "fitted"))
+    k: int | None = option(None, "Of segments: how many. Default: as many as are stable.", minimum=2, maximum=50)
+    min_size: int = option(5, "Of segments: the least customers or rows that make one.", minimum=1)
     versions_kept: int | None = option(
         None, "Keep the newest so many versions, and the promoted one. Default: all.", minimum=1
     )
@@ -55,13 +57,13 @@ class BehaviorOptions(ModelOptions):
     """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
 
     method: str = option("auto", "How to learn; auto: what suits the task. The docs list the methods of each task.")
-    task: str | None = option(None, "What to predict: churn or clv. Default: churn, or what predict says.")
+    task: str | None = option(None, "What to predict: churn, clv or segment. Default: churn, or what predict says.")
     predict: str | None = option(None, "A target in SQL: an aggregate over the future, e.g. sum(amount) > 100.")
     population: str | None = option(
         None, "Of whom: a condition on the history by as_of, e.g. max(event_time) > as_of - INTERVAL 60 DAY."
     )
     horizon: str | None = option(
-        None, "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required.", kind=INTERVAL
+        None, "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required, but for segments.", kind=INTERVAL
     )
     discount: float = option(
         0.0, "Of clv: the yearly rate by which money to come is worth less; 0: a plain sum.", minimum=0, maximum=10
@@ -89,7 +91,7 @@ class QueryOptions(ModelOptions):
 
     method: str = option(
         "net",
-        "How to learn: net, logistic (for numbers: linear), or auto: the linear one where level.",
+        "How to learn: net, logistic (for numbers: linear), or auto: the linear one where level. Of segments: auto.",
         is_tunable=True,
     )
     members: int = option(16, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1)
@@ -98,7 +100,7 @@ class QueryOptions(ModelOptions):
     epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
     patience: int = option(5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
     blend: str = option("fitted", BLEND, is_tunable=True, choices=("half", "fitted"))
-    task: str | None = option(None, "classification or regression. Default: what the type of the label says.")
+    task: str | None = option(None, "classification, regression or segment. Default: what the type of the label says.")
     label: str | None = option(None, "The column to predict. Required.")
     key: str | None = option(None, "The column that names a row; it is not learnt from.")
     positive: str | None = option(None, "The class whose probability is asked for. Default: the last of two in order.")

@@ -31,9 +31,10 @@ from sqlml import (
     planning,
     rehearsal,
     search,
+    segments,
     tabular,
 )
-from sqlml.catalog import Catalog, Gate, NewVersion, Version
+from sqlml.catalog import Catalog, Gate, NewVersion, Version, internal_macros
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
 from sqlml.evaluation import Conformal
@@ -43,14 +44,19 @@ from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
 from sqlml.options import BehaviorOptions, ModelOptions, QueryOptions
 from sqlml.planning import Plan
+from sqlml.queries import KEY, STRUCT
 from sqlml.rehearsal import Run, Tested
+from sqlml.search import Trial
+from sqlml.segments import MAP_INPUTS, MAP_SEGMENTS
 from sqlml.tabular import Learned
-from sqlml.tasks import METHODS, QUERY_TASKS, require_method
+from sqlml.tasks import METHODS, QUERY_TASKS, SEGMENT, require_method
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Encoder, Target
 from sqlml.udf import BUCKETS, Forward
 
 CALIBRATION, BACKGROUND = "calibration", "background"
+WITH_GAPS = {BACKGROUND, MAP_INPUTS}
+"""Stored rows of inputs, in which what is missing is NaN."""
 TIMED_BATCHES = 10
 PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
 
@@ -80,8 +86,10 @@ def create_behavior_model(
         lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
-        trained = rehearsal.final(place.cursor, recipe, calendar, stage)
-    encoder = trained.fitted.encoder
+        plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, options=tested.options))
+        recipe, so_far = plan.recipe, _numbers_so_far(store, name, plan)
+        trained = rehearsal.final(place.cursor, recipe, calendar, stage, so_far)
+    encoder, segmented = trained.encoder, trained.segmented
     timeless = [Dropped(f"customer.{c}", "an attribute without time, not named in attributes") for c in plan.left_out]
     new = NewVersion(
         model=name,
@@ -98,25 +106,50 @@ def create_behavior_model(
         packages={package: package_version(package) for package in PACKAGES},
         fingerprint={**vars(plan.known)},
         seconds=time.monotonic() - started,
-        weights={**_weights(trained.fitted.state, trained.fitted.calibration), BACKGROUND: trained.background},
+        weights={
+            **_weights(trained.state, trained.calibration),
+            BACKGROUND: trained.background,
+            **(segmented.drawn if segmented else {}),
+        },
         cutoffs=[(c.purpose, c.as_of, c.n_rows, c.base_rate) for c in (*tested.cutoffs, *trained.cutoffs)],
         features=_features(encoder, [*trained.dropped, *timeless]),
         importance=[(i.feature, i.importance, i.deviation) for i in tested.importance],
         gate=_gate(rival, before, tested, tested.target),
-        warnings=_warnings(plan, trained),
-        training_log=trained.fitted.state.log,
+        warnings=[*_warnings(plan, trained), *segments.note(tested.trials)],
+        training_log=trained.state.log,
         functions=functions,
+        trials=_trials(tested.trials),
+        segments=segmented.rows if segmented else (),
+        profiles=segmented.profiles if segmented else (),
+        moves=trained.moves,
     )
     statements = list(macros.of_behavior(new, recipe.source.frame, _conformal(plan, tested, trained, new)))
     return _publish(place, store, new, statements, is_replace=is_replace)
 
 
+def _numbers_so_far(store: Catalog, name: str, plan: Plan) -> str | None:
+    """A query for the segments that the promoted version gives customers, so that a segment keeps its number."""
+    if plan.recipe.task is not SEGMENT or name not in store.models() or plan.recipe.options.method == "rfm":
+        return None
+    version = store.version(name)
+    if version.task != SEGMENT.name or version.query is not None or version.method == "rfm":
+        return None
+    internal = internal_macros(version.version_id)
+    moment = f"TIMESTAMP '{plan.calendar.as_of}'"
+    return f"""SELECT {KEY} AS key, ml.{internal["answers"]}({STRUCT}) AS number
+               FROM ml.{internal["features"]}({moment})"""
+
+
+def _trials(found: Sequence[Trial]) -> list[tuple[int, str, float, float, bool]]:
+    return [(t.number, json.dumps(t.options), t.loss, t.seconds, t.is_chosen) for t in found]
+
+
 def _conformal(plan: Plan, tested: Tested, trained: Run, new: NewVersion) -> Conformal | None:
     """That of the test, carried to the horizon where its window was shorter, and discounted like the answers."""
-    found, calendar, power = tested.conformal, plan.calendar, trained.fitted.calibration.power
+    found, calendar, power = tested.conformal, plan.calendar, trained.calibration.power
     if found is None:
         return None
-    is_spend = plan.recipe.source.label.is_spend
+    is_spend = trained.encoder.target.kind == "spend"
     if plan.rehearsal is None:
         found = found.carried((calendar.horizon / calendar.window) ** power if is_spend else power)
     if is_spend and plan.recipe.options.discount:
@@ -183,7 +216,7 @@ def create_query_model(
         features=_features(learned.encoder, learned.dropped),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
         gate=_gate(rival, before, learned, target),
-        trials=[(t.number, json.dumps(t.options), t.loss, t.seconds, t.is_chosen) for t in learned.trials],
+        trials=_trials(learned.trials),
         warnings=learned.warnings,
         training_log=learned.log,
         functions=task.named(name),
@@ -270,6 +303,8 @@ def compiled(stored: Mapping[str, NDArray[np.float32]], encoder: Encoder, chosen
     slope, offset = (tuple(calibrated[name].tolist()) for name in ("slope", "offset"))
     calibration = Calibration(slope, offset, calibrated["power"].item())
     background = weights.pop(BACKGROUND, np.zeros((0, 0), np.float32))
+    for drawn in (MAP_INPUTS, MAP_SEGMENTS):
+        weights.pop(drawn, None)
     forward = METHODS[chosen.method].forward(encoder, chosen)
     on_device = jax.device_put(weights)
 
@@ -409,9 +444,9 @@ def _features(encoder: Encoder, dropped: Sequence[Dropped]) -> list[tuple[str, b
 
 def _warnings(plan: Plan, trained: Run) -> list[str]:
     found, calendar = [], plan.calendar
-    if plan.recipe.source.label.is_spend:
+    if trained.encoder.target.kind == "spend":
         found += _warnings_of_spend(plan, trained)
-    elif calendar.is_short:
+    elif calendar.is_short and trained.segmented is None:
         how = "a Weibull hazard" if plan.recipe.source.label.is_binary else "a power of time"
         found.append(
             f"The data are too short for a full horizon of {cutoffs.days(calendar.horizon)}: trained on a window of "
@@ -429,12 +464,12 @@ def _warnings(plan: Plan, trained: Run) -> list[str]:
 
 
 def _warnings_of_spend(plan: Plan, trained: Run) -> list[str]:
-    found, calendar, closed = [], plan.calendar, part(trained.fitted.state.weights, bgnbd.CLOSED)
+    found, calendar, closed = [], plan.calendar, part(trained.state.weights, bgnbd.CLOSED)
     if calendar.is_short:
         found.append(
             f"The data are too short for a full horizon of {cutoffs.days(calendar.horizon)}: learnt from windows of up "
             f"to {cutoffs.days(calendar.window)}, from which orders and spend grow as time to the power of "
-            f"{trained.fitted.calibration.power:.2f}."
+            f"{trained.calibration.power:.2f}."
         )
     stops = float(closed["a"] / (closed["a"] + closed["b"]))
     if stops < bgnbd.NO_DROPOUT:

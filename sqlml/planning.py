@@ -17,11 +17,14 @@ from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior, Frame
 from sqlml.rehearsal import Periods, Recipe
 from sqlml.targets import Label
-from sqlml.tasks import BEHAVIOR_TASKS, TARGET_TASKS, Task, require_method
+from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
-OF_CLV = {f.name: f.default for f in fields(BehaviorOptions) if f.name in ("discount", "period")}
+OF_TASK = {"clv": ("discount", "period"), "segment": ("k", "min_size")}
+"""Options of one task alone."""
 MOST_PERIODS = 400
+SEGMENT_HORIZON = timedelta(days=90)
+"""What segments tell apart by default, or a quarter of the history where that is shorter."""
 LEAST_PERIOD = 0.1
 """What is left at the end of the horizon belongs to the last period if it is a smaller share of one than this."""
 
@@ -67,7 +70,8 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
         _require_event_type(cursor, relations, chosen.active_event)
     label = targets.of(cursor, relations, chosen)
     task = task_of(chosen, label)
-    chosen = replace(chosen, method=task.methods[0]) if chosen.method == "auto" else chosen
+    if chosen.method == "auto" and task is not SEGMENT:
+        chosen = replace(chosen, method=task.methods[0])
     as_of, horizon = _times(cursor, chosen, known)
     every = interval(cursor, "every", chosen.every, as_of) or horizon
     most, is_partial = chosen.max_cutoffs, label.is_spend
@@ -76,7 +80,7 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     frame = Frame(relations, attributes, chosen.population or "true", label.order)
     source = Source(frame, label, within, horizon, chosen.folds)
     earlier = cutoffs.rehearsal(known.first_event, calendar, every, most, is_partial=is_partial)
-    periods = _periods(cursor, chosen, as_of, horizon) if label.is_spend else Periods()
+    periods = _periods(cursor, chosen, as_of, horizon) if task is CLV else Periods()
     return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out)
 
 
@@ -145,8 +149,10 @@ def task_of(chosen: BehaviorOptions, label: Label) -> Task:
         task = _named_task(chosen.task or "churn")
     if chosen.method != "auto":
         require_method(task, chosen.method)
-    if not label.is_spend and (foreign := [name for name in OF_CLV if getattr(chosen, name) != OF_CLV[name]]):
-        raise OptionError(f"Option {foreign[0]} is one of task clv; this is {task.name}.")
+    defaults = {f.name: f.default for f in fields(BehaviorOptions)}
+    for owner, names in OF_TASK.items():
+        if owner != task.name and (foreign := [n for n in names if getattr(chosen, n) != defaults[n]]):
+            raise OptionError(f"Option {foreign[0]} is one of task {owner}; this is {task.name}.")
     return task
 
 
@@ -168,6 +174,8 @@ def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Fa
     if as_of <= known.first_event:
         raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
     horizon = interval(cursor, "horizon", chosen.horizon, as_of)
+    if horizon is None and chosen.task == SEGMENT.name:
+        return as_of, min(SEGMENT_HORIZON, (as_of - known.first_event) / 4)
     if horizon is None:
         raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
     return as_of, horizon

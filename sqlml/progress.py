@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def on_stderr(title: str) -> Iterator[Stage]:
 
         def stage(name: str) -> Watch:
             def watch(epoch: int, epochs: int, loss: float) -> None:
-                status = f"epoch {epoch}/{epochs}  loss {loss:.4f}"
+                status = f"{epoch}/{epochs}" if math.isnan(loss) else f"epoch {epoch}/{epochs}  loss {loss:.4f}"
                 bar.update(task, description=f"{title}, {name}", completed=epoch, total=epochs, status=status)
 
             return watch

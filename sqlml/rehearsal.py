@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import encoding, evaluation, explanation, features, queries
+from sqlml import encoding, evaluation, explanation, features, queries, segments
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
 from sqlml.evaluation import Conformal, Fitted, HeldOut, Vector
 from sqlml.explanation import Importance
 from sqlml.features import Source
+from sqlml.methods.base import State
 from sqlml.options import BehaviorOptions
+from sqlml.search import Trial
+from sqlml.segments import Segmented
 from sqlml.targets import Label
-from sqlml.tasks import METHODS, Task
+from sqlml.tasks import METHODS, SEGMENT, Task
 from sqlml.training import Stage
-from sqlml.transforms import Encoder, Target
+from sqlml.transforms import Calibration, Encoder, Target
 
 TRAINING, TEST = "sqlml_training", "sqlml_test"
 LEAST_CUSTOMERS = 50
@@ -80,16 +84,22 @@ class Tested:
     labels: Vector
     importance: Sequence[Importance]
     conformal: Conformal | None
+    options: BehaviorOptions
+    trials: Sequence[Trial] = ()
 
 
 @dataclass(frozen=True)
 class Run:
-    """The run that is kept, with the rows that explanations start from."""
+    """The run that is kept, with the rows that explanations start from, or those segments are drawn of."""
 
-    fitted: Fitted
+    state: State
+    encoder: Encoder
+    calibration: Calibration
     dropped: Sequence[Dropped]
     cutoffs: Sequence[CutoffRow]
     background: Vector
+    segmented: Segmented | None = None
+    moves: Sequence[tuple[object, ...]] = ()
 
 
 def in_time(
@@ -118,15 +128,44 @@ def by_customers(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Ca
     return _compare(cursor, recipe, observed, stage)
 
 
-def final(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Run:
-    """The recipe with everything that may be known: the model that is kept."""
+def final(
+    cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage, numbers_so_far: str | None
+) -> Run:
+    """The recipe with everything that may be known: the model that is kept.
+
+    `numbers_so_far` is a query that gives the segment (key, number) of each customer by the version before.
+    """
     _training_examples(cursor, recipe, calendar)
     encoder, dropped = _fit_encoder(cursor, recipe, calendar)
     data = features.read_arrays(cursor, TRAINING, encoder)
+    cutoffs = list(cutoff_rows(cursor, TRAINING, "train"))
+    if recipe.task is SEGMENT:
+        found, moves = _final_segments(cursor, recipe, calendar, data, encoder, numbers_so_far, stage)
+        background = explanation.background(found.now, found.numbers[:, None].astype(np.float32))
+        return Run(found.state, found.encoder, Calibration(), dropped, cutoffs, background, found, moves)
     fitted = _fit(cursor, recipe, recipe.options.method, data, encoder, calendar, stage)
     links = fitted.links(METHODS[recipe.options.method], recipe.options, data.inputs)
     background = explanation.background(data, links)
-    return Run(fitted, dropped, list(cutoff_rows(cursor, TRAINING, "train")), background)
+    return Run(fitted.state, encoder, fitted.calibration, dropped, cutoffs, background)
+
+
+def _final_segments(
+    cursor: duckdb.DuckDBPyConnection,
+    recipe: Recipe,
+    calendar: Calendar,
+    data: Arrays,
+    encoder: Encoder,
+    numbers_so_far: str | None,
+    stage: Stage,
+) -> tuple[Segmented, list[tuple[object, ...]]]:
+    """The segments of all customers, and who came from which."""
+    old = None
+    if numbers_so_far is not None:
+        query = queries.text("segments/numbers_so_far", table=TRAINING, so_far=numbers_so_far)
+        old = cursor.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64)
+    found = segments.keep(cursor, recipe.options, encoder, data, old, stage)
+    moves = segments.transitions(cursor, TRAINING, found, recipe.options, data, calendar.tested, calendar.as_of)
+    return found, moves
 
 
 def _fit_encoder(
@@ -134,7 +173,9 @@ def _fit_encoder(
 ) -> tuple[Encoder, list[Dropped]]:
     label = recipe.source.label
     target = Target(of_nothing=label.of_nothing)
-    if label.is_spend:
+    if recipe.task is SEGMENT:
+        target = Target("segment")
+    elif label.is_spend:
         target = recipe.periods.target(calendar.horizon, _mean_spend(cursor))
     elif not label.is_binary:
         target = encoding.number_target(cursor, TRAINING, "label")
@@ -160,7 +201,8 @@ def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calend
     customers = cursor.execute(f"SELECT count(DISTINCT customer_id) FROM {TRAINING}").fetchall()[0][0]
     if customers < LEAST_CUSTOMERS:
         raise DataError(f"Customers that can be learnt from {until}: {customers:,}; {LEAST_CUSTOMERS} are the least.")
-    _require_differences(cursor, recipe.source.label, until, calendar)
+    if recipe.task is not SEGMENT:
+        _require_differences(cursor, recipe.source.label, until, calendar)
     if not recipe.source.frame.behavior.has("customers.valid_from"):
         _refuse_leaks(cursor, recipe.source.frame.attributes)
 
@@ -207,6 +249,8 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
     chosen, options = recipe.options.method, recipe.options
     encoder, _ = _fit_encoder(cursor, recipe, calendar)
     data, test = (features.read_arrays(cursor, table, encoder) for table in (TRAINING, TEST))
+    if recipe.task is SEGMENT:
+        return _compare_segments(cursor, recipe, encoder, data, test, stage)
     mine = _fit(cursor, recipe, chosen, data, encoder, calendar, stage)
     scores = {chosen: mine.scores(METHODS[chosen], options, test.inputs)}
     for name in recipe.task.beside:
@@ -220,7 +264,18 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
         test.truth,
         explanation.importance(METHODS[chosen], mine, options, test),
         _conformal(cursor, recipe, scores[chosen], test.truth, encoder.target),
+        options,
     )
+
+
+def _compare_segments(
+    cursor: duckdb.DuckDBPyConnection, recipe: Recipe, encoder: Encoder, data: Arrays, test: Arrays, stage: Stage
+) -> Tested:
+    keys = _keys(cursor, "{'spend': label, 'orders': orders}")
+    found = segments.compare(cursor, recipe.task, recipe.options, encoder, data, (keys, test), stage)
+    cutoffs = [*cutoff_rows(cursor, TRAINING, "rehearse"), *cutoff_rows(cursor, TEST, "test")]
+    chosen = cast("BehaviorOptions", found.options)
+    return Tested(encoder.target, cutoffs, found.answers, found.labels, [], None, chosen, found.trials)
 
 
 def _conformal(
@@ -277,7 +332,7 @@ def _fit(
     return replace(fitted, calibration=replace(fitted.calibration, power=power))
 
 
-def _keys(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-    columns = "customer_id, as_of, label, is_active, customer_id::VARCHAR AS key"
+def _keys(cursor: duckdb.DuckDBPyConnection, label: str = "label") -> pa.Table:
+    columns = f"customer_id, as_of, {label} AS label, is_active, customer_id::VARCHAR AS key"
     query = f"SELECT {columns} FROM {TEST} ORDER BY as_of, customer_id"
     return cursor.sql(query).to_arrow_table()

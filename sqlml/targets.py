@@ -63,6 +63,14 @@ def clv(behavior: Behavior, active_event: str | None) -> Label:
     return Label(queries.text("labels/clv", spent=spent, order=order), is_binary=False, order=order)
 
 
+def segment(behavior: Behavior, active_event: str | None) -> Label:
+    """What segments should tell apart: what is spent in the time to come, or where there are no amounts how often."""
+    if behavior.has("amount"):
+        return clv(behavior, active_event)
+    active = "true" if active_event is None else f"event_type = {queries.literal(active_event)}"
+    return Label(queries.text("labels/activity", active=active), is_binary=False, order=active)
+
+
 def predict(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, expression: str) -> Label:
     """The target of an expression over `future`.
 
@@ -174,5 +182,6 @@ def of(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, options: BehaviorO
     if options.population is not None:
         require_population(cursor, behavior, options.population)
     if options.predict is None:
-        return clv(behavior, options.active_event) if options.task == "clv" else churn(options.active_event)
+        named = {"clv": clv, "segment": segment}.get(str(options.task))
+        return named(behavior, options.active_event) if named else churn(options.active_event)
     return predict(cursor, behavior, options.predict)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlml.errors import OptionError, did_you_mean
-from sqlml.methods import bgnbd, linear, net, ziln
+from sqlml.methods import autoencoder, bgnbd, dec, forecast, kmeans, linear, net, rfm, ziln
 from sqlml.methods.base import Method
 
 
@@ -44,7 +44,18 @@ class Task:
 
 
 EXPLAIN = Function("{model}_explain", "explain")
-METHODS: Mapping[str, Method] = {"net": net, "logistic": linear, "linear": linear, "ziln": ziln, "bgnbd": bgnbd}
+METHODS: Mapping[str, Method] = {
+    "net": net,
+    "logistic": linear,
+    "linear": linear,
+    "ziln": ziln,
+    "bgnbd": bgnbd,
+    "forecast": forecast.METHOD,
+    "rfm": rfm.METHOD,
+    "kmeans": kmeans.METHOD,
+    "autoencoder": autoencoder.METHOD,
+    "dec": dec.METHOD,
+}
 
 CHURN = Task(
     name="churn",
@@ -67,7 +78,18 @@ CLV = Task(
     methods=("ziln", "bgnbd"),
     beside=("bgnbd", "base rate"),
 )
-BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN, "clv": CLV}
+SEGMENT = Task(
+    name="segment",
+    functions=(
+        Function("{model}", "segment"),
+        Function("{model}_at", "segment", is_table=True),
+        Function("{model}_name", "segment"),
+    ),
+    macros="by_customer",
+    methods=("forecast", "rfm", "kmeans", "autoencoder", "dec"),
+    beside=("rfm", "kmeans"),
+)
+BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN, "clv": CLV, "segment": SEGMENT}
 """The targets that have a name."""
 _AMOUNT = Task(
     name="regression",
@@ -111,8 +133,15 @@ QUERY_TASKS: Mapping[str, Task] = {
     ),
     "value": _NUMBER,
     "amount": _NUMBER,
+    "segment": Task(
+        name="segment",
+        functions=(Function("{model}", "segment"), Function("{model}_name", "segment")),
+        macros="row_segment",
+        methods=("kmeans", "autoencoder", "dec"),
+        beside=("kmeans",),
+    ),
 }
-"""By the kind of target, which the label decides."""
+"""By the kind of target, which the label decides, or the task."""
 TASKS: tuple[Task, ...] = (*BEHAVIOR_TASKS.values(), *TARGET_TASKS.values(), *QUERY_TASKS.values())
 
 

@@ -78,6 +78,7 @@ def train(
     settings: Settings,
     stop: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     watch: Watch = lambda epoch, epochs, loss: None,
+    start: Params | None = None,
 ) -> Trained:
     """Fit `module(*prepare(inputs, context))` to `labels` by AdamW on mini-batches.
 
@@ -85,12 +86,13 @@ def train(
         module: Its `__call__` takes what `prepare` gives, and `training`.
         loss: (outputs, labels) → loss of each row, shape (n,).
         inputs: Shape (n, columns).
-        labels: Shape (n,).
+        labels: Shape (n,), or (n, size) where the loss takes rows of them.
         prepare: (inputs, context) → arguments of the module; runs inside the compiled step.
         context: Arrays that `prepare` needs; others of equal shapes share a compilation.
         settings: Epochs, batch size and so on.
         stop: Rows to stop early on; the best epoch's parameters come back.
         watch: Called after each epoch.
+        start: Parameters to go on from; default: drawn by chance.
 
     Raises:
         TrainingError: The loss is not finite.
@@ -100,7 +102,7 @@ def train(
     batch = min(settings.batch_size, max(len(labels), 1))
     context = jax.device_put(context)
     optimizer = _optimizer(settings.learning_rate, settings.weight_decay)
-    state = _initial(key, inputs[:1], context, module, prepare, optimizer)
+    state = _initial(key, inputs[:1], context, module, prepare, optimizer) if start is None else _from(start, optimizer)
     best, log = Trained(state.average, 0), []
     for epoch in range(1, settings.epochs + 1):
         losses = []
@@ -200,7 +202,10 @@ def _initial(
     prepare: Prepare,
     optimizer: optax.GradientTransformation,
 ) -> _State:
-    params = module.init(key, *prepare(inputs, context))
+    return _from(module.init(key, *prepare(inputs, context)), optimizer)
+
+
+def _from(params: Params, optimizer: optax.GradientTransformation) -> _State:
     return _State(params, params, optimizer.init(params), jnp.zeros((), jnp.uint32))
 
 

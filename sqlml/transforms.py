@@ -32,13 +32,15 @@ class Target:
         kind: `binary`: one logit. `classes`: a logit a class. `value`: a standardised number. `amount`: the logarithm
             of the mean of a non-negative number, in units of `scale`. `spend`: of a customer in the horizon the logit
             of P(any order), the logarithms of orders and of spend (in units of `scale`) given that there is one, and
-            what the spread of that spend is made of.
-        levels: The classes in the order of their codes, as text; of a binary label the last is the positive one.
+            what the spread of that spend is made of. `segment`: of each segment how near it is.
+        levels: The classes in the order of their codes, as text; of a binary label the last is the positive one. The
+            names of segments.
         center: Mean of a `value`.
         scale: Standard deviation of a `value`, mean of an `amount` or of a `spend`.
         of_nothing: Of a binary label: what it is of a customer without any event in the horizon.
         ends: Of a spend: the days from as_of at which its periods end; the last one is the horizon.
         discounts: Of a spend: what an amount of each period is worth today.
+        numbers: Of segments: the number of each, in the order of the levels.
     """
 
     kind: str = "binary"
@@ -48,11 +50,12 @@ class Target:
     of_nothing: bool = True
     ends: tuple[float, ...] = ()
     discounts: tuple[float, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """Outputs a row."""
-        return {"classes": len(self.levels), "spend": SPEND_OUTPUTS}.get(self.kind, 1)
+        return {"classes": len(self.levels), "segment": len(self.levels), "spend": SPEND_OUTPUTS}.get(self.kind, 1)
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Encoder:
         columns, target = record["columns"], record["target"]
         for column in columns:
             column |= {name: tuple(column[name]) for name in ("edges", "spikes", "levels")}
-        target |= {name: tuple(target[name]) for name in ("levels", "ends", "discounts") if name in target}
+        target |= {name: tuple(target[name]) for name in ("levels", "ends", "discounts", "numbers") if name in target}
         return Encoder(tuple(Column(**column) for column in columns), Target(**target))
 
 

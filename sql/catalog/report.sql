@@ -34,7 +34,7 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
                 WHEN query IS NULL THEN format('SELECT {}(customer_id [, as_of])', called)
                 ELSE format('SELECT {}(t) FROM t', called) END FROM functions
     UNION ALL SELECT 3, row_number() OVER (ORDER BY purpose = 'train', as_of DESC), 'cut-off', strftime(as_of, '%Y-%m-%d %H:%M'),
-           format('{}: {:,} customers, {} {:.3f}', purpose, n_rows, CASE WHEN (SELECT task FROM v) IN ('regression', 'clv') THEN 'mean label' ELSE 'base rate' END, base_rate) FROM ml.cutoffs WHERE version_id = $1
+           format('{}: {:,} customers, {} {:.3f}', purpose, n_rows, CASE WHEN (SELECT task FROM v) IN ('regression', 'clv', 'segment') THEN 'mean label' ELSE 'base rate' END, base_rate) FROM ml.cutoffs WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
            method || CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric

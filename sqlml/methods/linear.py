@@ -47,26 +47,29 @@ def fit(
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, ((0, extra), (0, 0))[: data.labels.ndim])
     is_row = np.arange(len(labels)) < len(data.labels)
-    moments = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation, **_raw_moments(data, encoder)}
-    design = _compiled_design(inputs, moments, encoder.levels)
+    known = moments(data, encoder, is_raw=encoder.target.kind == "value")
+    rows = compiled_design(inputs, known, encoder.levels)
     size = encoder.target.size
-    start = {"slope": np.zeros((design.shape[0], size), np.float32), "intercept": np.zeros(size, np.float32)}
-    weights, loss = minimise(_objective(encoder.target), start, design, labels, is_row)
+    start = {"slope": np.zeros((rows.shape[0], size), np.float32), "intercept": np.zeros(size, np.float32)}
+    weights, loss = minimise(_objective(encoder.target), start, rows, labels, is_row)
     watch(1, 1, loss)
-    return State({**moments, **{name: np.asarray(value) for name, value in weights.items()}}, 1, ((loss, math.nan),))
+    return State({**known, **{name: np.asarray(value) for name, value in weights.items()}}, 1, ((loss, math.nan),))
+
+
+def moments(data: Arrays, encoder: Encoder, *, is_raw: bool) -> dict[str, NDArray[np.float32]]:
+    """What the design is standardised by, and `is_raw` what the numbers as they are are clipped to."""
+    known: dict[str, NDArray[np.float32]] = {"mean": encoder.layout.mean, "deviation": encoder.layout.deviation}
+    return {**known, **_raw_moments(data, encoder)} if is_raw else known
 
 
 def _raw_moments(data: Arrays, encoder: Encoder) -> dict[str, NDArray[np.float32]]:
-    """What the numbers themselves are clipped to and standardised by, where a straight line is wanted."""
-    if encoder.target.kind != "value":
-        return {}
     ends = np.array([(c.edges[0], c.edges[-1]) if c.edges else (0, 1) for c in encoder.columns], np.float32)
     low, high = 2 * ends[:, 0] - ends[:, 1], 2 * ends[:, 1] - ends[:, 0]
     values = np.clip(np.where(np.isfinite(data.inputs), data.inputs, np.nan), low, high).astype(np.float64)
     known = np.isfinite(values).any(0)
     mean, deviation = (np.where(known, of(np.where(known, values, 0), 0), 0) for of in (np.nanmean, np.nanstd))
-    moments = {"low": low, "high": high, "raw_mean": mean, "raw_deviation": np.where(deviation > 0, deviation, 1)}
-    return {name: value.astype(np.float32) for name, value in moments.items()}
+    found = {"low": low, "high": high, "raw_mean": mean, "raw_deviation": np.where(deviation > 0, deviation, 1)}
+    return {name: value.astype(np.float32) for name, value in found.items()}
 
 
 def padded(rows: int) -> int:
@@ -84,11 +87,11 @@ def forward(encoder: Encoder, options: ModelOptions) -> Forward:
 @lru_cache
 def _forward(levels: tuple[int, ...]) -> Forward:
     """Kept by shapes, not by encoder: its moments come with the weights."""
-    return lambda weights, inputs: _outputs(weights, _design(inputs, weights, levels))[:, None]
+    return lambda weights, inputs: _outputs(weights, design(inputs, weights, levels))[:, None]
 
 
-def _outputs(weights: Point, design: jax.Array) -> jax.Array:
-    return (jnp.asarray(weights["slope"]).T @ design).T + weights["intercept"]
+def _outputs(weights: Point, rows: jax.Array) -> jax.Array:
+    return (jnp.asarray(weights["slope"]).T @ rows).T + weights["intercept"]
 
 
 _lock = threading.Lock()
@@ -147,20 +150,15 @@ def _objective(target: Target) -> Objective:
     """Penalised mean loss over the rows that are not padding."""
     loss = losses.of(target)
 
-    def objective(weights: Point, design: jax.Array, labels: jax.Array, is_row: jax.Array) -> jax.Array:
-        each = loss(_outputs(weights, design), labels)
+    def objective(weights: Point, rows: jax.Array, labels: jax.Array, is_row: jax.Array) -> jax.Array:
+        each = loss(_outputs(weights, rows), labels)
         penalty = 0.5 * PENALTY * (weights["slope"] ** 2).sum()
         return (jnp.where(is_row, each, 0.0).sum() + penalty) / is_row.sum()
 
     return objective
 
 
-@partial(jax.jit, static_argnames="levels")
-def _compiled_design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
-    return _design(inputs, moments, levels)
-
-
-def _design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
+def design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
     """The design matrix with rows last: (numbers + missing indicators + levels [+ numbers as they are], n)."""
     values = inputs.T
     missing = ~jnp.isfinite(values)
@@ -168,9 +166,12 @@ def _design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax
     standard = (logarithm - moments["mean"][:, None]) / moments["deviation"][:, None]
     numbers = jnp.where(missing, 0.0, standard)[np.array(levels) == 0]
     codes = [values[i] == jnp.arange(count + 1)[:, None] for i, count in enumerate(levels) if count]
-    design = [numbers, missing.astype(jnp.float32), *codes]
+    parts = [numbers, missing.astype(jnp.float32), *codes]
     if "raw_mean" in moments:
         clipped = jnp.clip(values, moments["low"][:, None], moments["high"][:, None])
         raw = (clipped - moments["raw_mean"][:, None]) / moments["raw_deviation"][:, None]
-        design.append(jnp.where(missing, 0.0, raw)[np.array(levels) == 0])
-    return jnp.concatenate(design)
+        parts.append(jnp.where(missing, 0.0, raw)[np.array(levels) == 0])
+    return jnp.concatenate(parts)
+
+
+compiled_design = partial(jax.jit, static_argnames="levels")(design)

@@ -1,0 +1,12 @@
+-- sql/segments/profiles.sql: of each segment and feature the mean, and by how many standard deviations it is off that of all, in signed logarithms
+CREATE OR REPLACE TEMP TABLE sqlml_profiles AS
+WITH tall AS (
+    SELECT __sqlml_segment AS segment, feature, value, sign(value) * ln(1 + abs(value)) AS logarithm
+    FROM (UNPIVOT (SELECT * EXCLUDE (__sqlml_worth) FROM sqlml_segmented) ON COLUMNS(* EXCLUDE (__sqlml_segment)) INTO NAME feature VALUE value)
+), everyone AS (
+    SELECT feature, avg(logarithm) AS mean, nullif(stddev_pop(logarithm), 0) AS deviation FROM tall GROUP BY feature
+)
+SELECT segment, feature, avg(value) AS mean, coalesce((avg(logarithm) - any_value(e.mean)) / any_value(deviation), 0) AS z,
+       list_position($columns::VARCHAR[], feature) AS place, list_contains($main::VARCHAR[], feature) AS is_main
+FROM tall JOIN everyone e USING (feature)
+GROUP BY segment, feature
