@@ -31,7 +31,7 @@ class _Found(NamedTuple):
     inertia: jax.Array
 
 
-def kmeans(points: Points, k: int, least: int = 1, seed: int = 0, starts: int = STARTS) -> Points:
+def kmeans(points: Points, k: int, least: int = 1, seed: int = 0, old: Labels | None = None) -> Points:
     """The centers of the best of several starts by k-means++ (Arthur & Vassilvitskii 2007), refined by Lloyd's steps.
 
     Args:
@@ -39,15 +39,20 @@ def kmeans(points: Points, k: int, least: int = 1, seed: int = 0, starts: int = 
         k: How many centers.
         least: A center with fewer points is given up, and one more tried for it.
         seed: Of the starts.
-        starts: How many.
+        old: Labels (n,) to start from instead, 0 of none; they count where there are `k` of them.
 
     Returns:
         Shape (k, d), or fewer where the points do not fall into k clusters of at least `least`.
     """
     filled, is_point = _padded(points)
     best: Points = points.mean(0, keepdims=True)
+    levels = np.unique(old[old > 0]) if old is not None else np.zeros(0)
     for tried in range(k, min(2 * k, MOST_CLUSTERS) + 1):
-        found = _best(filled, is_point, tried, seed, starts)
+        if tried == k == len(levels):
+            start = np.stack([points[old == level].mean(0) for level in levels])
+            found = _refined(filled, is_point, jnp.asarray(start), jnp.ones(k, bool))
+        else:
+            found = _best(filled, is_point, tried, seed)
         while (smallest := _smallest(found, least, k)) is not None:
             is_used = np.array(found.is_used)
             is_used[smallest] = False
@@ -130,10 +135,10 @@ def _smallest(found: _Found, least: int, k: int) -> int | None:
     return int(counts.argmin()) if is_over and int(found.is_used.sum()) > 1 else None
 
 
-def _best(points: jax.Array, is_point: jax.Array, k: int, seed: int, starts: int) -> _Found:
+def _best(points: jax.Array, is_point: jax.Array, k: int, seed: int) -> _Found:
     room = -(-k // CENTERS) * CENTERS
     is_used = jnp.arange(room) < k
-    keys = jax.random.split(jax.random.PRNGKey(seed), starts)
+    keys = jax.random.split(jax.random.PRNGKey(seed), STARTS)
     found = [_refined(points, is_point, _start(key, points, is_point, room), is_used) for key in keys]
     return min(found, key=lambda each: float(each.inertia))
 

@@ -28,6 +28,7 @@ from sqlml.transforms import Encoder
 STABLE = 0.8
 """The adjusted Rand index between fits on resampled customers from which a segmentation counts as stable."""
 DRAWS, MOST_CUSTOMERS = 6, 20_000
+LEVEL = 0.05
 FEWEST, MOST = 3, 8
 """How many segments are tried where `k` is not given."""
 
@@ -76,8 +77,15 @@ def choose(
     if not found:
         raise DataError(f"No {options.k or FEWEST} segments of at least {options.min_size} can be told apart.")
     stable = [each for each in found if each.stability >= STABLE]
-    best = max(stable, key=lambda f: f.quality) if stable else max(found, key=lambda f: f.stability)
+    best = _fewest(stable) if stable else max(found, key=lambda f: f.stability)
     return dataclasses.replace(options, method=best.method, k=best.k), found
+
+
+def _fewest(found: Sequence[Figures]) -> Figures:
+    """The fewest segments that are nearly as good as the best."""
+    most = max(each.quality for each in found)
+    level = [each for each in found if each.quality >= most - LEVEL * abs(most)]
+    return min(level, key=lambda f: (f.k, -f.quality))
 
 
 def trials(found: Sequence[Figures], chosen: ModelOptions) -> list[Trial]:

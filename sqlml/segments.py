@@ -152,7 +152,7 @@ def keep(
     """
     now = data.where(data.labels[:, 2] == 0)
     how = segmentation.segmenter(options.method)
-    state = how.fit(data, encoder, options, None, stage("all rows"))
+    state = how.fit(data, encoder, options, None, stage("all rows"), old)
     places, k = how.segments(state.weights, encoder, now.inputs), len(state.weights[CENTERS])
     worth = now.inputs[:, encoder.names.index(SPENT)].astype(float) if SPENT in encoder.names else None
     is_named = options.method == "rfm"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqlml import clustering
+from sqlml.clustering import Labels
 from sqlml.encoding import Arrays
 from sqlml.methods import linear
 from sqlml.methods.base import Forward, State, Weights, silent
@@ -26,7 +27,7 @@ MOST_ROWS = 100_000
 Embed = Callable[[Weights, jax.Array, tuple[int, ...]], jax.Array]
 """(weights, inputs (n, columns), levels of each column) → points (n, d)."""
 Learn = Callable[[Arrays, Encoder, ModelOptions, Watch], Weights]
-Refine = Callable[[Weights, Arrays, Encoder, ModelOptions, Watch], Weights]
+Refine = Callable[[Weights, Arrays, Encoder, ModelOptions, Watch, Labels | None], Weights]
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,30 @@ class Segmenter:
     Attributes:
         learn: (examples, encoder, options, watch) → the weights of the space.
         embed: What these weights make of inputs.
-        refine: (weights, examples, encoder, options, watch) → the weights with `centers` (k, d) among them; default:
-            k-means.
+        refine: (weights, examples, encoder, options, watch, segments so far) → the weights with `centers` (k, d) among
+            them; default: k-means.
     """
 
     learn: Learn
     embed: Embed
     refine: Refine | None = None
 
-    def cluster(self, space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch) -> Weights:
-        """The space with `options.k` centers in it, or fewer where so many have too few rows."""
+    def cluster(
+        self,
+        space: Weights,
+        data: Arrays,
+        encoder: Encoder,
+        options: ModelOptions,
+        watch: Watch,
+        old: Labels | None = None,
+    ) -> Weights:
+        """The space with `options.k` centers in it, or fewer where so many have too few rows.
+
+        `old` are the segments so far (n,) of the rows that are segmented, 0 of none: it begins with them.
+        """
         if self.refine is not None:
-            return self.refine(space, data, encoder, options, watch)
-        return with_centers(self.embed, space, data, encoder, options)
+            return self.refine(space, data, encoder, options, watch, old)
+        return with_centers(self.embed, space, data, encoder, options, old)
 
     def fit(
         self,
@@ -57,17 +69,18 @@ class Segmenter:
         options: ModelOptions,
         stop: Arrays | None = None,
         watch: Watch = silent,
+        old: Labels | None = None,
     ) -> State:
         """Both steps; labels (n, 3) of data are a spend, orders and an exposure, 0 of the rows that are segmented."""
         space = self.learn(data, encoder, options, watch)
-        weights = self.cluster(space, data, encoder, options, watch)
+        weights = self.cluster(space, data, encoder, options, watch, old)
         return State({name: np.asarray(value, np.float32) for name, value in weights.items()}, 1, ((0.0, math.nan),))
 
     def forward(self, encoder: Encoder, options: ModelOptions) -> Forward:
         """One part: of each segment the negative squared distance to its center, (n, 1, k)."""
         return _forward(self.embed, encoder.levels)
 
-    def segments(self, weights: Weights, encoder: Encoder, inputs: NDArray[np.float32]) -> clustering.Labels:
+    def segments(self, weights: Weights, encoder: Encoder, inputs: NDArray[np.float32]) -> Labels:
         """The place of the nearest center, (n,)."""
         return clustering.nearest(points(self.embed, weights, encoder, inputs), weights[CENTERS])
 
@@ -94,18 +107,23 @@ _embedded = partial(jax.jit, static_argnums=(0, 3))(
 
 
 def with_centers(
-    embed: Embed, space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions
+    embed: Embed, space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions, old: Labels | None
 ) -> dict[str, NDArray[np.float32]]:
     """The space with the centers of k-means among the rows that are segmented."""
     placed = points(embed, space, encoder, segmented(data).inputs)
-    centers = clustering.kmeans(placed, int(options.k or 1), options.min_size, options.seed)
+    old = old[_even(len(old))] if old is not None else None
+    centers = clustering.kmeans(placed, int(options.k or 1), options.min_size, options.seed, old)
     return {**space, CENTERS: centers}
 
 
 def segmented(data: Arrays) -> Arrays:
     """The rows of the newest moment, of which nothing that comes after is known."""
     rows = np.flatnonzero(data.labels[:, 2] == data.labels[:, 2].min())
-    return data.at(rows[np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(int)])
+    return data.at(rows[_even(len(rows))])
+
+
+def _even(rows: int) -> NDArray[np.int64]:
+    return np.linspace(0, rows - 1, min(rows, MOST_ROWS)).astype(int)
 
 
 def standard(values: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:

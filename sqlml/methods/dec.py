@@ -16,6 +16,7 @@ from flax.traverse_util import flatten_dict
 from numpy.typing import NDArray
 
 from sqlml import clustering, training
+from sqlml.clustering import Labels
 from sqlml.encoding import Arrays
 from sqlml.methods import autoencoder, centers, kmeans
 from sqlml.methods.base import Weights
@@ -28,9 +29,11 @@ from sqlml.transforms import Encoder
 ROUNDS, EPOCHS = 5, 4
 
 
-def refine(space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch) -> Weights:
+def refine(
+    space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch, old: Labels | None
+) -> Weights:
     """From the centers of k-means on, minimise the divergence of the assignment from its sharpened version."""
-    weights = centers.with_centers(autoencoder.embed, space, data, encoder, options)
+    weights = centers.with_centers(autoencoder.embed, space, data, encoder, options, old)
     inputs = centers.segmented(data).inputs
     rows = centers.points(kmeans.embed, space, encoder, inputs)
     module = SoftClusters(autoencoder.WIDTH, autoencoder.BOTTLENECK, len(weights[CENTERS]))

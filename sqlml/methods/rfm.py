@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from sqlml.clustering import Labels
 from sqlml.encoding import Arrays
 from sqlml.methods import centers
 from sqlml.methods.base import Weights
@@ -62,7 +63,9 @@ def embed(weights: Weights, inputs: jax.Array, levels: tuple[int, ...]) -> jax.A
     return jax.nn.one_hot(jnp.asarray(MAP)[recency - 1, worth - 1] - 1, len(NAMES))
 
 
-def refine(space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch) -> Weights:
+def refine(
+    space: Weights, data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch, old: Labels | None
+) -> Weights:
     """The segments are given: each is its own center."""
     return {**space, CENTERS: np.eye(len(NAMES), dtype=np.float32)}
 
