@@ -13,7 +13,10 @@ from sqlml import queries
 
 
 def measured(
-    con: duckdb.DuckDBPyConnection, kind: str, labels: NDArray[np.generic], scores: Mapping[str, NDArray[np.float64]]
+    con: duckdb.DuckDBPyConnection,
+    kind: str,
+    labels: NDArray[np.generic] | pa.Array,
+    scores: Mapping[str, NDArray[np.float64]],
 ) -> dict[str, dict[str, float]]:
     """Method → its metrics by `sql/metrics/<kind>.sql`, of labels (n,) and scores (n,) a method."""
     n = len(labels)

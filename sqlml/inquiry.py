@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from sqlml import behavior, catalog, evaluation, queries, registry, targets
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import DataError, did_you_mean, first_line
+from sqlml.errors import DataError, ModelError, did_you_mean, first_line
 from sqlml.evaluation import HeldOut
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
@@ -51,6 +51,10 @@ def _found(cursor: duckdb.DuckDBPyConnection, version: Version, given: Sequence[
     """Keys, labels and scores, and whether the training knew a label that is asked for."""
     if isinstance(version.options, BehaviorOptions):
         return _customers(cursor, version, version.options, given)
+    if version.encoder.target.kind == "segment":
+        raise ModelError(
+            f"Segments of rows have no label to be judged by. EVALUATE MODEL {version.model} tells how stable they are."
+        )
     _require_known_labels(cursor, version, given)
     label = _label(version)
     if version.encoder.target.kind == "binary":
@@ -111,6 +115,7 @@ def _customers(
         "catalog/evaluate_customers",
         labels=queries.labels_of(relations, label.sql, ASKED),
         answer=_answer(version),
+        label="{'spend': l.label, 'orders': l.orders}" if version.encoder.target.kind == "segment" else "l.label",
         features_of=catalog.internal_macros(version.version_id)["features_of"],
     )
     values = {**label.parameters, "window_seconds": horizon.total_seconds(), "known_by": known.newest_event}
@@ -119,6 +124,8 @@ def _customers(
 
 def _answer(version: Version) -> str:
     """What is compared with a label: of a spend the sum before discounts, as the label is."""
+    if version.encoder.target.kind == "segment":
+        return f"ml.{catalog.internal_macros(version.version_id)['answers']}(f.{queries.STRUCT})"
     if version.encoder.target.kind == "spend":
         curve = catalog.internal_macros(version.version_id)["curve_once"]
         return f"list_sum(list_transform(ml.{curve}(f.{queries.STRUCT}), lambda p: p.spend))"
@@ -126,7 +133,16 @@ def _answer(version: Version) -> str:
 
 
 def explanation(store: Catalog, version: Version, query: str) -> str:
-    """The query that puts beside the rows of another their answer and its explanation."""
+    """The query that puts beside the rows of another their answer and its explanation.
+
+    Raises:
+        ModelError: It makes segments, which are not explained row by row.
+    """
+    if version.encoder.target.kind == "segment":
+        raise ModelError(
+            f"A segment is told by what sets it apart: FROM ml.segments({literal(version.model)}); every feature is in "
+            f"FROM ml.segment_profile({literal(version.model)})."
+        )
     names = catalog.internal_macros(version.version_id)
     of_classes = "_proba" if version.encoder.target.kind == "classes" else ""
     answer = store.main_function(version.version_id) + of_classes

@@ -44,10 +44,10 @@ from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
 from sqlml.options import BehaviorOptions, ModelOptions, QueryOptions
 from sqlml.planning import Plan
-from sqlml.queries import KEY, STRUCT
+from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
-from sqlml.segments import MAP_INPUTS, MAP_SEGMENTS
+from sqlml.segments import MAP_INPUTS, MAP_SEGMENTS, Segmented
 from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, SEGMENT, require_method
 from sqlml.training import Stage, Watch
@@ -189,6 +189,10 @@ def create_query_model(
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
     types = tabular.load(place.cursor, rows)
+    if asked.task == SEGMENT.name:
+        return _create_row_segments(
+            place, store, name, asked, types, query, is_replace=is_replace, is_gated=rival is not None
+        )
     target = tabular.target_of(place.cursor, types, asked)
     task = QUERY_TASKS[target.kind]
     for method in {recipe.method for recipe in recipes} - {"auto"}:
@@ -223,6 +227,63 @@ def create_query_model(
     )
     statements = macros.of_query(new, task, chosen, types[str(chosen.label)], learned.calibration, learned.conformal)
     return _publish(place, store, new, list(statements), is_replace=is_replace)
+
+
+def _create_row_segments(
+    place: Workplace,
+    store: Catalog,
+    name: str,
+    asked: QueryOptions,
+    types: Mapping[str, str],
+    query: str,
+    *,
+    is_replace: bool,
+    is_gated: bool,
+) -> Version:
+    started, task = time.monotonic(), QUERY_TASKS["segment"]
+    if is_gated:
+        raise OptionError("Segments of rows have no later to be judged by, and so no gate. Retrain without gate.")
+    if asked.method not in ("auto", QueryOptions.method):
+        require_method(task, asked.method)
+    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
+    with place.progress(f"Training {name}") as stage:
+        so_far = _row_numbers_so_far(store, name)
+        learned = tabular.learn_segments(place.cursor, types, asked, so_far, stage)
+    found = learned.found
+    new = NewVersion(
+        model=name,
+        task=task.name,
+        tested="by resampling",
+        options=learned.options,
+        key_type=types.get(str(asked.key)),
+        query=query,
+        encoder=found.encoder,
+        input_sql=macros.fields(found.encoder),
+        packages={package: package_version(package) for package in PACKAGES},
+        fingerprint={"rows": len(found.numbers)},
+        seconds=time.monotonic() - started,
+        weights=_segment_weights(found),
+        features=_features(found.encoder, learned.dropped),
+        trials=_trials(learned.trials),
+        warnings=learned.warnings,
+        training_log=(),
+        functions=task.named(name),
+        segments=found.rows,
+        profiles=found.profiles,
+    )
+    return _publish(place, store, new, list(macros.of_row_segments(new)), is_replace=is_replace)
+
+
+def _row_numbers_so_far(store: Catalog, name: str) -> str | None:
+    version = store.version(name) if name in store.models() else None
+    if version is None or version.task != SEGMENT.name or version.query is None:
+        return None
+    return f"ml.{internal_macros(version.version_id)['answers']}({ROW})"
+
+
+def _segment_weights(found: Segmented) -> dict[str, NDArray[np.float32]]:
+    background = explanation.background(found.now, found.numbers[:, None].astype(np.float32))
+    return {**_weights(found.state, Calibration()), BACKGROUND: background, **found.drawn}
 
 
 def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.Table | None) -> Version:

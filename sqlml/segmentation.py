@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlml import clustering
 from sqlml.clustering import Labels
 from sqlml.encoding import Arrays
-from sqlml.errors import DataError
+from sqlml.errors import DataError, OptionError
 from sqlml.methods import centers, kmeans, linear, rfm
 from sqlml.methods.base import Weights
 from sqlml.methods.centers import Segmenter
@@ -27,9 +27,9 @@ from sqlml.transforms import Encoder
 
 STABLE = 0.8
 """The adjusted Rand index between fits on resampled customers from which a segmentation counts as stable."""
-DRAWS, MOST_CUSTOMERS = 6, 20_000
+DRAWS, MOST_CUSTOMERS = 6, 10_000
 LEVEL = 0.05
-FEWEST, MOST = 3, 8
+FEWEST, MOST = 2, 8
 """How many segments are tried where `k` is not given."""
 
 
@@ -71,7 +71,10 @@ def choose(
         methods: What auto tries.
         stage: Name of a part of the training → what to call as it goes on.
     """
+    if options.method == "rfm" and options.k is not None:
+        raise OptionError(f"Method rfm has {len(rfm.NAMES)} segments of its own: leave out k, or take another method.")
     tried = methods if options.method == "auto" else (options.method,)
+    tried = [method for method in tried if method != "rfm" or options.k is None]
     jobs = [partial(figures, data, encoder, options, method) for method in tried]
     found = [each for one in together(jobs, stage) for each in one]
     if not found:

@@ -26,7 +26,7 @@ from sqlml.training import Stage
 from sqlml.transforms import Encoder
 
 SPENT = "amount_total"
-MAP_ROWS = 1000
+MAP_ROWS, MAIN_COLUMNS = 1000, 8
 MAP_INPUTS, MAP_SEGMENTS = "map.inputs", "map.segments"
 """Stored with the weights: inputs of some rows, which a picture is drawn of, and their segments."""
 
@@ -223,7 +223,9 @@ def _profile(
     cursor.register("sqlml_arrow", pa.table({**listed, **columns}))
     cursor.execute("CREATE OR REPLACE TEMP TABLE sqlml_segmented AS FROM sqlml_arrow").fetchall()
     cursor.unregister("sqlml_arrow")
-    cursor.execute(queries.text("segments/profiles"), {"main": list(rfm.COLUMNS), "columns": list(columns)}).fetchall()
+    main = rfm.COLUMNS if _is_of_customers(encoder) else list(columns)[:MAIN_COLUMNS]
+    values = {"main": list(main), "columns": list(columns)}
+    cursor.execute(queries.text("segments/profiles"), values).fetchall()
 
 
 def _features(encoder: Encoder, inputs: NDArray[np.float32]):  # type: ignore[no-untyped-def]  # noqa: ANN202
@@ -236,6 +238,10 @@ def _features(encoder: Encoder, inputs: NDArray[np.float32]):  # type: ignore[no
             yield f"{column.name} = {level}", (values[:, place] == code).astype(np.float64)
 
 
+def _is_of_customers(encoder: Encoder) -> bool:
+    return set(rfm.COLUMNS[:2]) <= set(encoder.names)
+
+
 def _names(cursor: duckdb.DuckDBPyConnection, encoder: Encoder) -> dict[int, str]:
-    of = "customers" if set(rfm.COLUMNS[:2]) <= set(encoder.names) else "rows"
+    of = "customers" if _is_of_customers(encoder) else "rows"
     return dict(cursor.execute(queries.text(f"segments/names_of_{of}")).fetchall())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from sqlml import columns, encoding, evaluation, explanation, queries, search
+from sqlml import columns, encoding, evaluation, explanation, queries, search, segments
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
@@ -19,6 +21,7 @@ from sqlml.methods.base import State
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
 from sqlml.search import Attempt, Trial
+from sqlml.segments import Segmented
 from sqlml.tasks import METHODS, QUERY_TASKS
 from sqlml.training import Stage, together
 from sqlml.transforms import Calibration, Encoder, Target
@@ -93,7 +96,7 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
     kind = types[options.label]
     if options.task not in (None, "classification", "regression"):
         raise OptionError(f"A query model has no task '{options.task}'." + did_you_mean(
-            str(options.task), ("classification", "regression"), "tasks"))  # fmt: skip
+            str(options.task), ("classification", "regression", "segment"), "tasks"))  # fmt: skip
     is_few = encoding.is_integer(kind) and distinct <= TWO
     if options.task == "classification" or (options.task is None and (not is_number or is_few)):
         return _classes(cursor, label, options)
@@ -152,6 +155,56 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
     if labels < TWO:
         raise DataError(f"The split '{how}' leaves {training:,} rows to learn from, all with the same label.")
     return how
+
+
+@dataclass(frozen=True)
+class LearnedSegments:
+    """What is kept of a segmentation of rows; its metrics lie in `sqlml_metrics`."""
+
+    options: QueryOptions
+    trials: Sequence[Trial]
+    found: Segmented
+    dropped: Sequence[Dropped]
+    warnings: Sequence[str]
+
+
+def learn_segments(
+    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions, so_far: str | None, stage: Stage
+) -> LearnedSegments:
+    """Segments of the rows that `load` kept; `so_far` is an expression for the segment of a row until now.
+
+    Raises:
+        OptionError: An option is of models with a label.
+        DataError: There are too few rows.
+    """
+    if options.label is not None:
+        raise OptionError("Segments are made without a label: leave out label, or the task.")
+    (rows,) = cursor.execute(f"SELECT count(*) FROM {ROWS}").fetchall()[0]
+    if rows < LEAST_ROWS:
+        raise DataError(f"Rows to segment: {rows:,}; {LEAST_ROWS} are the least.")
+    chosen, left_out = columns.choose(types, options)
+    inputs, unusable = columns.inputs(cursor, ROWS, {name: types[name] for name in chosen}, "1")
+    target = Target("segment")
+    encoder, dropped = encoding.fit(cursor, f"{ROWS} {ROW}", inputs, options.bins, columns.MOST_LEVELS, target)
+    data = encoding.read_arrays(
+        cursor, f"{ROWS} {ROW}", encoder, ["0"] * 3, "__sqlml_number - 1", "__sqlml_number"
+    )  # nothing of a future is known
+    options = replace(options, method="auto" if options.method == QueryOptions.method else options.method)
+    task = QUERY_TASKS["segment"]
+    found, trials = segments.choose(cursor, task, options, encoder, data, stage)
+    old = _numbers_so_far(cursor, so_far) if so_far else None
+    kept = segments.keep(cursor, found, encoder, data, old, stage)
+    left_out = [*left_out, *unusable, *dropped]
+    return LearnedSegments(cast("QueryOptions", found), trials, kept, left_out, segments.note(trials))
+
+
+def _numbers_so_far(cursor: duckdb.DuckDBPyConnection, so_far: str) -> NDArray[np.int64] | None:
+    """The segment of each row until now, 0 of none; None where the rows do not fit the version before."""
+    query = f"SELECT coalesce({so_far}, 0) AS number FROM {ROWS} {ROW} ORDER BY __sqlml_number"
+    try:
+        return cursor.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64)
+    except duckdb.BinderException:
+        return None
 
 
 def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:

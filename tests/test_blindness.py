@@ -120,7 +120,12 @@ def test_a_label_file_reads_only_the_future(db, file):
     text = file.text
     for option in ("active_event",):
         text = text.replace(f"${option}", "NULL")
-    for piece, filled in (("{expression}", "sum(amount)"), ("{spent}", "true"), ("{order}", "amount >= 0")):
+    for piece, filled in (
+        ("{expression}", "sum(amount)"),
+        ("{spent}", "true"),
+        ("{order}", "amount >= 0"),
+        ("{active}", "true"),
+    ):
         text = text.replace(piece, filled)
     assert relations_read(db, text) == {"future"}
 

@@ -1,6 +1,7 @@
 """One suite over every kind of function that goes by customer: ours today, a third party's tomorrow."""
 
 import pkgutil
+import re
 
 import pytest
 
@@ -9,21 +10,25 @@ from sqlml import registry
 from sqlml.tasks import BEHAVIOR_TASKS, TARGET_TASKS, TASKS
 from tests.conftest import FAST, close, copy_to
 
-AT = {"churn_score": "churn_at", "spend": "spend_at", "clv": "clv_at"}
+AT = {"churn_score": "churn_at", "spend": "spend_at", "clv": "clv_at", "segment": "segment_at"}
 FUNCTIONS = [
-    *AT, "churn_explain", "spend_interval", "spend_explain", "clv_interval", "clv_curve", "clv_explain"
+    *AT, "churn_explain", "spend_interval", "spend_explain", "clv_interval", "clv_curve", "clv_explain",
+    "segment_name",
 ]  # fmt: skip
 CLV = f"CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 60 DAY, discount = 0.1, {FAST})"
+SEGMENT = "CREATE MODEL segment OPTIONS (task = 'segment', method = 'forecast', k = 5)"
 SPEND = f"""CREATE MODEL spend PREDICT sum(amount) FOR EACH CUSTOMER
             WHERE max(event_time) > as_of - INTERVAL 400 DAY HORIZON 60 DAYS OPTIONS ({FAST})"""
 
 
 @pytest.fixture(scope="module")
 def shop(shop):
-    """The shop with a number as a second target, and lifetime value."""
+    """The shop with a number as a second target, lifetime value, and segments."""
     shop.execute(SPEND).fetchall()
     shop.execute(CLV).fetchall()
+    shop.execute(SEGMENT).fetchall()
     yield shop
+    shop.execute("DROP MODEL segment").fetchall()
     shop.execute("DROP MODEL spend").fetchall()
     shop.execute("DROP MODEL clv").fetchall()
 
@@ -43,9 +48,8 @@ def test_a_file_is_named_like_its_kind():
 def test_every_function_of_behaviour_models_is_in_the_suite():
     tasks = (*BEHAVIOR_TASKS.values(), *TARGET_TASKS.values())
     suffixes = {f.pattern.removeprefix("{model}") for task in tasks for f in task.functions}
-    assert {
-        name.removeprefix("churn").removeprefix("spend").removeprefix("clv") for name in (*FUNCTIONS, *AT.values())
-    } == suffixes
+    models = re.compile("^(churn|spend|clv|segment)")
+    assert {models.sub("", name) for name in (*FUNCTIONS, *AT.values())} == suffixes
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -75,7 +79,8 @@ class TestAnswers:
         assert close(batch, single)
 
     def test_answers_differ_and_lie_where_they_can(self, shop, name):
-        sql = f"SELECT min(s), max(s), count(DISTINCT s) > 100 FROM (SELECT {name}(customer_id) s FROM behavior.customers)"
+        most = 4 if name == "segment" else 100
+        sql = f"SELECT min(s), max(s), count(DISTINCT s) > {most} FROM (SELECT {name}(customer_id) s FROM behavior.customers)"
         low, high, varied = rows(shop, sql)[0]
         assert 0 <= low < high <= (1 if name == "churn_score" else 10_000)
         assert varied

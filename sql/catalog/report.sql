@@ -8,15 +8,20 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     SELECT *, [CASE WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
     FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL
 ), metric AS (
-    SELECT method, population, min(value) FILTER (metric IN ('log_loss', 'rmse')) AS loss,
+    SELECT method, population, coalesce(min(value) FILTER (metric IN ('log_loss', 'rmse')), 1 - min(value) FILTER (metric = 'eta2_spend')) AS loss,
            string_agg(label || ' ' || shown[1] || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{}, {}]', shown[2], shown[3]) END,
                       ', ' ORDER BY place) AS detail
-    FROM figures JOIN (VALUES (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+    FROM figures JOIN (VALUES (.1, 'eta2_spend', 'η² of later spend', true), (.2, 'eta2_orders', 'of later orders', false), (.3, 'stability', 'stability', false),
+         (.4, 'silhouette', 'silhouette', false), (.5, 'davies_bouldin', 'Davies–Bouldin', false), (.6, 'n_segments', 'segments', false), (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
          (4.2, 'bias', 'bias', true), (4.4, 'spearman', 'Spearman', false), (4.6, 'decile_mape', 'decile MAPE', false),
          (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
          (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
          (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) named(place, metric, label, is_main) USING (metric)
     GROUP BY method, population
+), tried AS (
+    SELECT is_chosen, options->>'$.method' AS method, options->>'$.k' AS k, (options->>'$.stability')::DOUBLE AS stability,
+           (options->>'$.quality')::DOUBLE AS quality, count(*) OVER () AS n, max(quality) FILTER (stability >= .8) OVER () AS best
+    FROM ml.trials WHERE version_id = $1 AND (SELECT task FROM v) = 'segment'
 ), rows AS (
     SELECT 1 AS topic_order, 0 AS item_order, 'model' AS topic, model AS item,
            format('version {}, task {}, method {}', version, task, method) || coalesce(format(', horizon {}', horizon), '') AS detail FROM v
@@ -26,7 +31,11 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 1, 4, 'model', 'label', format('{}, {}', options->>'$.label', encoder->>'$.target.kind')
            || CASE WHEN encoder->>'$.target.levels[0]' IS NULL THEN '' ELSE format(' {}', encoder->>'$.target.levels') END
            || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]') ELSE '' END
-           FROM v WHERE query IS NOT NULL
+           FROM v WHERE query IS NOT NULL AND task <> 'segment'
+    UNION ALL SELECT 1, 4.5, 'model', 'chosen',
+           format('{}, {} segments', method, k) || CASE WHEN n = 1 THEN '' WHEN stability < .8 THEN format(': the most stable of {} that were tried, none of them stable', n)
+           ELSE format(': of {} that were tried, the fewest that are stable under resampling and nearly as good as the best of these, {:.3f}', n, best) END
+           || format('. Stability {:.2f}, quality {:.3f}', stability, quality) FROM tried WHERE is_chosen
     UNION ALL SELECT 1, 5, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
     UNION ALL SELECT 2, place, 'function', name,
            CASE WHEN is_at THEN format('FROM {}(''relation with customer_id [, as_of]'')', called)
@@ -40,7 +49,7 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric
     UNION ALL SELECT 4.2, loss, CASE WHEN is_chosen THEN 'trial (chosen)' ELSE 'trial' END, 'recipe ' || trial,
            format('loss {:.5f}, {:.1f} s: {}', loss, seconds, options) FROM ml.trials t
-           WHERE version_id = $1 AND (SELECT count(*) FROM ml.trials WHERE version_id = $1) > 1
+           WHERE version_id = $1 AND (SELECT count(*) FROM ml.trials WHERE version_id = $1) > 1 AND (SELECT task FROM v) <> 'segment'
     UNION ALL SELECT 4.5, row_number() OVER (ORDER BY importance DESC), 'importance', feature, format('{:.4f} ± {:.4f}', importance, deviation)
            FROM (FROM ml.importance WHERE version_id = $1 ORDER BY importance DESC LIMIT 10)
     UNION ALL SELECT 4.8, row_number() OVER (ORDER BY f.rowid), 'input', name, detail

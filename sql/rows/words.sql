@@ -8,5 +8,5 @@ SELECT word
 FROM words, everyone
 GROUP BY word, mean
 HAVING count(*) >= $least
-ORDER BY abs(avg(label) - mean) * sqrt(count(*)) DESC, word
+ORDER BY abs(avg(label) - mean) * sqrt(count(*)) DESC, count(*) DESC, word
 LIMIT $most

@@ -17,16 +17,18 @@ from sqlml.options import ModelOptions
 from sqlml.training import Params, Settings, Watch
 from sqlml.transforms import Encoder
 
-BOTTLENECK, WIDTH, BATCH, EPOCHS = 4, 64, 256, 30
+BOTTLENECK, WIDTH, BATCH, STEPS = 4, 64, 256, 600
 ENCODER = "encoder"
 
 
 def learn(data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch) -> Weights:
     """Train on the rows that are segmented; the bottleneck is standardised."""
     known = linear.moments(data, encoder, is_raw=False)
-    rows = centers.points(kmeans.embed, known, encoder, centers.segmented(data).inputs)
+    rows = enough(centers.points(kmeans.embed, known, encoder, centers.segmented(data).inputs))
     module = Autoencoder(WIDTH, BOTTLENECK, rows.shape[1])
-    trained = training.train(module, _squared, rows, rows, as_they_are, (), settings(options), watch=watch)
+    trained = training.train(
+        module, _squared, rows, rows, as_they_are, (), settings(options, len(rows), STEPS), watch=watch
+    )
     learnt = flatten_dict(trained.params["params"][ENCODER], sep=".")
     weights = {**known, **{f"{ENCODER}.{name}": np.asarray(value) for name, value in learnt.items()}}
     squeezed = centers.points(_squeezed, weights, encoder, centers.segmented(data).inputs)
@@ -43,10 +45,15 @@ def encoder_params(weights: Weights) -> Params:
     return unflatten_dict(dict(part(weights, ENCODER)), sep=".")
 
 
-def settings(options: ModelOptions) -> Settings:
-    """A small net on few rows: short epochs, and as many as the options allow."""
-    epochs = min(options.epochs, EPOCHS)
+def settings(options: ModelOptions, rows: int, steps: int) -> Settings:
+    """As many epochs as make so many steps: a small net needs no more, however many rows there are."""
+    epochs = -(-steps // (rows // BATCH))
     return Settings(epochs, BATCH, options.learning_rate, options.weight_decay, epochs, options.seed)
+
+
+def enough(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows for the steps that are taken in one call, named again where there are fewer."""
+    return np.resize(rows, (max(len(rows), training.STEPS * BATCH), rows.shape[1]))
 
 
 def as_they_are(inputs: jax.Array, context: tuple[NDArray[np.float32], ...]) -> tuple[jax.Array, ...]:

@@ -6,7 +6,6 @@ their own assignment, which is renewed every round.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -26,7 +25,7 @@ from sqlml.options import ModelOptions
 from sqlml.training import Params, Watch
 from sqlml.transforms import Encoder
 
-ROUNDS, EPOCHS = 5, 4
+ROUNDS, STEPS = 4, 60
 
 
 def refine(
@@ -35,10 +34,10 @@ def refine(
     """From the centers of k-means on, minimise the divergence of the assignment from its sharpened version."""
     weights = centers.with_centers(autoencoder.embed, space, data, encoder, options, old)
     inputs = centers.segmented(data).inputs
-    rows = centers.points(kmeans.embed, space, encoder, inputs)
+    rows = autoencoder.enough(centers.points(kmeans.embed, space, encoder, inputs))
     module = SoftClusters(autoencoder.WIDTH, autoencoder.BOTTLENECK, len(weights[CENTERS]))
     context = (space["center"], space["scale"])
-    settings = dataclasses.replace(autoencoder.settings(options), epochs=EPOCHS, patience=EPOCHS)
+    settings = autoencoder.settings(options, len(rows), STEPS)
     params = {"params": {"encoder": autoencoder.encoder_params(weights), CENTERS: weights[CENTERS]}}
     for _ in range(ROUNDS):
         belonging = np.exp(training.predict(_assignment(module), (params, context), rows))
