@@ -31,6 +31,8 @@ PREDICT = "__predict"
 MOVES = "__moves"
 """The same, of the macro that `ml.segment_moves` calls."""
 IN_ML = (PREDICT, MOVES)
+MAP_INPUTS, MAP_SEGMENTS = "map.inputs", "map.segments"
+"""Stored with the weights of segments: the inputs of some rows, which a picture is drawn of, and their numbers."""
 ROLLED_BACK = "rolled back"
 OF_VERSION = (
     "weights",

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
 
 Columns = Mapping[str, Sequence[Any]]
 SIZE = (4.2, 3.2)
@@ -122,6 +122,29 @@ def residuals(bins: Columns) -> str:
     _histogram(axes, bins)
     axes.axvline(0, color=GREY, linestyle="--", linewidth=1)
     return _svg(figure, "residuals")
+
+
+def plane(points: Columns) -> str:
+    """Rows as points, in the colour of their segment."""
+    figure, axes = _axes("", "")
+    colors = colormaps["tab20" if len(set(points["segment"])) > 10 else "tab10"]  # noqa: PLR2004
+    for place, segment in enumerate(sorted(set(points["segment"]))):
+        mine = [i for i, each in enumerate(points["segment"]) if each == segment]
+        x, y = ([points[axis][i] for i in mine] for axis in ("x", "y"))
+        axes.scatter(x, y, s=7, color=colors(place % colors.N), alpha=0.65, linewidths=0, label=str(segment))
+    axes.set(xticks=[], yticks=[])
+    axes.legend(frameon=False, fontsize=9, markerscale=2, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _svg(figure, "plane")
+
+
+def later(segments: Columns) -> str:
+    """What customers of each segment went on to spend, on average."""
+    figure, axes = _axes("segment", "mean later spend")
+    axes.bar([str(each) for each in segments["segment"]], segments["mean_label"], color=BLUE, width=0.8)
+    axes.xaxis.set_major_formatter(FixedFormatter([str(each) for each in segments["segment"]]))
+    axes.xaxis.set_major_locator(FixedLocator(range(len(segments["segment"]))))
+    axes.grid(visible=False, axis="x")
+    return _svg(figure, "later")
 
 
 def losses(log: Columns) -> str:

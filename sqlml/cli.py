@@ -11,7 +11,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import duckdb
 import typer
@@ -19,6 +19,7 @@ import typer
 import sqlml
 from sqlml import behavior, demo, options, queries, terminal
 from sqlml.behavior import EventSource
+from sqlml.catalog import Version
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
 from sqlml.options import BehaviorOptions, QueryOptions
@@ -38,6 +39,7 @@ Database = Annotated[
     Path, typer.Option("--db", envvar="SQLML_DB", help="The DuckDB file that holds tables and models.", metavar="PATH")
 ]
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
+Projection = Literal["pca", "tsne"]
 Number = Annotated[int | None, typer.Option("--version", help="Its version. Default: the promoted one.")]
 DEMO_MODELS = (
     "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])",
@@ -296,12 +298,16 @@ def report_command(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write. Default: the model's name and .html.")
     ] = None,
+    layout: Annotated[
+        Projection, typer.Option("--map", help="How segments are laid out: principal components, or t-SNE.")
+    ] = "pca",
 ) -> None:
     """Write what is known of a model to one HTML page, for a phone, a desktop or paper.
 
     It has the metrics with their 90 % intervals beside those of simpler methods, the warnings, charts of the rows
     held out (two classes: ROC, precision and recall, calibration, gain, lift; a number: predicted and actual,
-    residuals), which columns matter, the training, and the record. It needs no network and loads no model.
+    residuals), which columns matter, the training, and the record. Of segments it has a map, a heat map of their
+    profiles and who moved between them. It needs no network and loads no model.
 
       sqlml report churn -o churn.html
     """
@@ -313,7 +319,7 @@ def report_command(
         raise DataError(f"{path} is the database itself: name another file, e.g. -o {report.file_name(model)}")
     with terminal.open_database(db, read_only=True) as con:
         found = con.catalog().version(model, version)
-        path.write_text(report.page(con.native, found), encoding="utf-8")
+        path.write_text(_page(report, con.native, found, layout), encoding="utf-8")
     terminal.tell(f"Wrote the report of {model} version {found.version} to {path}.")
 
 
@@ -493,6 +499,16 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _page(report: ModuleType, native: duckdb.DuckDBPyConnection, version: Version, layout: str) -> str:
+    try:
+        page: str = report.page(native, version, layout)
+    except ModuleNotFoundError as error:
+        raise SqlmlError(
+            f"A map by t-SNE needs scikit-learn: pip install 'sqlml[tsne]'. Missing: {error.name}."
+        ) from error
+    return page
 
 
 def _report() -> ModuleType:

@@ -34,7 +34,7 @@ from sqlml import (
     segments,
     tabular,
 )
-from sqlml.catalog import Catalog, Gate, NewVersion, Version, internal_macros
+from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, Catalog, Gate, NewVersion, Version, internal_macros
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
 from sqlml.evaluation import Conformal
@@ -47,7 +47,7 @@ from sqlml.planning import Plan
 from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
-from sqlml.segments import MAP_INPUTS, MAP_SEGMENTS, Segmented
+from sqlml.segments import Segmented
 from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, SEGMENT, require_method
 from sqlml.training import Stage, Watch

@@ -14,12 +14,14 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from sqlml import charts, queries
-from sqlml.catalog import Version
+from sqlml import charts, projection, queries
+from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, Catalog, Version
 from sqlml.charts import Columns, percent
 
 Row = dict[str, Any]
 SHOWN_FEATURES = 25
+FULL_HEAT = 2.0
+"""Standard deviations off the mean at which a cell of the heat map has its full colour."""
 
 
 def score(value: float) -> str:
@@ -82,6 +84,12 @@ class Metric:
 
 
 METRICS = (
+    Metric("eta2_spend", "η² of later spend", "share of the variance of later spend that lies between segments"),
+    Metric("eta2_orders", "η² of later orders", "the same of orders"),
+    Metric("stability", "Stability", "agreement of fits on resampled rows; 0.8 is wanted, 1 is the same"),
+    Metric("silhouette", "Silhouette", "how much nearer rows are to their own segment; 1 is best"),
+    Metric("davies_bouldin", "Davies–Bouldin", "width of segments over their distance; less is better"),
+    Metric("n_segments", "Segments", "that rows fell into", count, has_interval=False),
     Metric("accuracy", "Accuracy", "rows whose likeliest class is right", percent),
     Metric("auc", "AUC", "how often a positive row scores above a negative one; 0.5 is chance"),
     Metric("normalized_gini", "Normalised Gini", "how well customers are ranked by what they will spend; 1 is perfect"),
@@ -127,8 +135,8 @@ class _Source:
         return _columns(self.rows(query))
 
 
-def page(cursor: duckdb.DuckDBPyConnection, version: Version) -> str:
-    """The report of a version as HTML."""
+def page(cursor: duckdb.DuckDBPyConnection, version: Version, projection_kind: str = "pca") -> str:
+    """The report of a version as HTML; `projection_kind` is how segments are laid out on a plane, pca or tsne."""
     source = _Source(cursor, version.version_id)
     measured = source.rows("SELECT * FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL")
     environment = Environment(
@@ -142,12 +150,14 @@ def page(cursor: duckdb.DuckDBPyConnection, version: Version) -> str:
         comparisons=list(_comparisons(measured, version.method)),
         held_out=list(_held_out(source, version)),
         classes=list(_classes(source, version)),
+        segments=_segments(source, version, projection_kind),
         features=_features(source),
         history=list(_history(source, is_share=version.encoder.target.kind == "binary")),
         record=_record(source),
         percent=percent,
         count=count,
         with_spread=with_spread,
+        amount=amount,
     )
 
 
@@ -180,7 +190,8 @@ def _comparisons(measured: Iterable[Row], method: str) -> Iterator[Row]:
 
 def _loss(cells: Mapping[tuple[str, str], Row], method: str) -> float:
     found = (cells.get((method, metric)) for metric in ("log_loss", "rmse"))
-    return next((float(row["value"]) for row in found if row), float("inf"))
+    explained = cells.get((method, "eta2_spend"))
+    return next((float(row["value"]) for row in found if row), -explained["value"] if explained else float("inf"))
 
 
 def _shown(metric: Metric, row: Row | None) -> Row:
@@ -201,6 +212,10 @@ def _held_out(source: _Source, version: Version) -> Iterator[Figure]:
         return
     if kind == "binary":
         yield from _of_two_classes(source, rows["base_rate"])
+    elif kind == "segment":
+        later = source.columns(queries.text("report/later"))
+        note = "What customers of each segment, as they were then, went on to spend on average."
+        yield Figure("What came later", note, Markup(charts.later(later)))
     elif kind == "classes":
         scores = source.columns(queries.text("report/scores"))
         note = "How sure the model was of its choice. Of several classes only the largest probability of a row is kept."
@@ -239,6 +254,56 @@ def _classes(source: _Source, version: Version) -> Iterator[Row]:
     if version.encoder.target.kind == "classes":
         for row in source.rows(queries.text("report/classes")):
             yield {"name": levels[row["code"]], **row}
+
+
+def _segments(source: _Source, version: Version, kind: str) -> Row | None:
+    """The segments with what tells them, a picture, a heat map of their profiles, and who moved."""
+    if version.encoder.target.kind != "segment":
+        return None
+    heat = source.rows(queries.text("report/heat"))
+    profiles = [
+        {"feature": feature, "cells": {row["segment"]: {**row, "color": _heat(row["z"])} for row in rows}}
+        for feature, rows in groupby(heat, itemgetter("feature"))
+    ]
+    return {
+        "rows": source.rows(queries.text("report/segments")),
+        "figures": [_map(source, version, kind)],
+        "profiles": profiles,
+        "moves": _moves(source.rows(queries.text("report/moves"))),
+    }
+
+
+def _map(source: _Source, version: Version, kind: str) -> Figure:
+    weights = Catalog(source.cursor, version.database).weights(version.version_id)
+    points = projection.plane(kind, weights[MAP_INPUTS], version.encoder)
+    drawn = {
+        "x": points[:, 0].tolist(),
+        "y": points[:, 1].tolist(),
+        "segment": weights[MAP_SEGMENTS].astype(int).tolist(),
+    }
+    how = "t-SNE" if kind == "tsne" else "the first two principal components"
+    note = f"{len(points):,} of the rows by {how} of their standardised columns, in the colour of their segment."
+    return Figure("Map", note, Markup(charts.plane(drawn)))
+
+
+def _heat(z: float) -> str:
+    """Orange above the mean, blue below, the stronger the further off."""
+    strength = min(1.0, abs(z) / FULL_HEAT)
+    return f"rgba({'194, 87, 26' if z > 0 else '31, 95, 139'}, {0.75 * strength:.2f})"
+
+
+def _moves(rows: list[Row]) -> Row | None:
+    if not rows:
+        return None
+    cells = {
+        (row["from_segment"], row["to_segment"]): {**row, "color": f"rgba(31, 95, 139, {0.75 * row['share']:.2f})"}
+        for row in rows
+    }
+    first, last = (rows[0][end].strftime("%Y-%m-%d") for end in ("since", "until"))
+    return {
+        "since": first, "until": last, "cells": cells, "to": sorted({to for _, to in cells}),
+        "from": list(dict.fromkeys(from_ for from_, _ in cells)),
+    }  # fmt: skip
 
 
 def _features(source: _Source) -> Row:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sqlml import clustering, evaluation, queries, segmentation
+from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS
 from sqlml.encoding import Arrays
 from sqlml.evaluation import HeldOut, Vector
 from sqlml.methods import rfm
@@ -27,8 +28,6 @@ from sqlml.transforms import Encoder
 
 SPENT = "amount_total"
 MAP_ROWS, MAIN_COLUMNS = 1000, 8
-MAP_INPUTS, MAP_SEGMENTS = "map.inputs", "map.segments"
-"""Stored with the weights: inputs of some rows, which a picture is drawn of, and their segments."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ from sqlml.training import Params, Watch
 from sqlml.transforms import Encoder
 
 ROUNDS, STEPS = 4, 60
+ROOM, FAR = 8, 1e4
+"""Centers are filled up to a multiple of so many by some that nothing is near to: few shapes, few compilations."""
 
 
 def refine(
@@ -35,10 +37,12 @@ def refine(
     weights = centers.with_centers(autoencoder.embed, space, data, encoder, options, old)
     inputs = centers.segmented(data).inputs
     rows = autoencoder.enough(centers.points(kmeans.embed, space, encoder, inputs))
-    module = SoftClusters(autoencoder.WIDTH, autoencoder.BOTTLENECK, len(weights[CENTERS]))
+    k = len(weights[CENTERS])
+    filled = np.pad(weights[CENTERS], ((0, -k % ROOM), (0, 0)), constant_values=FAR)
+    module = SoftClusters(autoencoder.WIDTH, autoencoder.BOTTLENECK, len(filled))
     context = (space["center"], space["scale"])
     settings = autoencoder.settings(options, len(rows), STEPS)
-    params = {"params": {"encoder": autoencoder.encoder_params(weights), CENTERS: weights[CENTERS]}}
+    params = {"params": {"encoder": autoencoder.encoder_params(weights), CENTERS: filled}}
     for _ in range(ROUNDS):
         belonging = np.exp(training.predict(_assignment(module), (params, context), rows))
         wanted = _sharpened(belonging)
@@ -49,7 +53,7 @@ def refine(
     learnt = flatten_dict(params["params"]["encoder"], sep=".")
     bent = {**space, **{f"{autoencoder.ENCODER}.{name}": np.asarray(value) for name, value in learnt.items()}}
     placed = centers.points(autoencoder.embed, bent, encoder, inputs)
-    return {**bent, CENTERS: _large_enough(np.asarray(params["params"][CENTERS]), placed, options.min_size)}
+    return {**bent, CENTERS: _large_enough(np.asarray(params["params"][CENTERS])[:k], placed, options.min_size)}
 
 
 @lru_cache
