@@ -11,7 +11,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 Columns = Mapping[str, Sequence[Any]]
 SIZE = (4.2, 3.2)
@@ -140,9 +140,8 @@ def plane(points: Columns) -> str:
 def later(segments: Columns) -> str:
     """What customers of each segment went on to spend, on average."""
     figure, axes = _axes("segment", "mean later spend")
-    axes.bar([str(each) for each in segments["segment"]], segments["mean_label"], color=BLUE, width=0.8)
-    axes.xaxis.set_major_formatter(FixedFormatter([str(each) for each in segments["segment"]]))
-    axes.xaxis.set_major_locator(FixedLocator(range(len(segments["segment"]))))
+    axes.bar(range(len(segments["segment"])), segments["mean_label"], color=BLUE, width=0.8)
+    axes.set_xticks(range(len(segments["segment"])), [str(each) for each in segments["segment"]])
     axes.grid(visible=False, axis="x")
     return _svg(figure, "later")
 

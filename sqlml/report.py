@@ -214,7 +214,7 @@ def _held_out(source: _Source, version: Version) -> Iterator[Figure]:
         yield from _of_two_classes(source, rows["base_rate"])
     elif kind == "segment":
         later = source.columns(queries.text("report/later"))
-        note = "What customers of each segment, as they were then, went on to spend on average."
+        note = "Of the rehearsal, whose segments are numbered by what customers had spent: what they went on to spend."
         yield Figure("What came later", note, Markup(charts.later(later)))
     elif kind == "classes":
         scores = source.columns(queries.text("report/scores"))

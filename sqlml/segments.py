@@ -91,7 +91,7 @@ def compare(
     keys, rows = test
     shown = {method: dataclasses.replace(chosen, method=method) for method in (chosen.method, *task.beside)}
     segments = {name: _segments(data, encoder, each, rows) for name, each in shown.items()}
-    scores = [(name, places.astype(np.float32) + 1) for name, places in segments.items()]
+    scores = [(name, numbers.astype(np.float32)) for name, numbers in segments.items()]
     evaluation.compare(cursor, HeldOut(keys, scores), options.seed, encoder.target)
     known = {(f.method, f.k): f for f in found}
     for name, each in shown.items():
@@ -153,13 +153,11 @@ def keep(
     how = segmentation.segmenter(options.method)
     state = how.fit(data, encoder, options, None, stage("all rows"), old)
     places, k = how.segments(state.weights, encoder, now.inputs), len(state.weights[CENTERS])
-    worth = now.inputs[:, encoder.names.index(SPENT)].astype(float) if SPENT in encoder.names else None
-    is_named = options.method == "rfm"
-    value = np.ones(len(places)) if worth is None else np.nan_to_num(worth)
-    numbers = (*range(1, k + 1),) if is_named else segmentation.numbered(places, value, k, old)
+    worth = _worth(encoder, now)
+    numbers = _numbers(options.method, places, worth, k, old)
     each = np.array(numbers)[places]
     _profile(cursor, encoder, now.inputs, each, worth)
-    names = dict(enumerate(rfm.NAMES, 1)) if is_named else _names(cursor, encoder)
+    names = dict(enumerate(rfm.NAMES, 1)) if options.method == "rfm" else _names(cursor, encoder)
     levels = tuple(names.get(number, f"segment {number}") for number in numbers)
     target = dataclasses.replace(encoder.target, numbers=numbers, levels=levels)
     sizes = cursor.execute(queries.text("segments/sizes")).fetchall()
@@ -189,8 +187,32 @@ def transitions(
 
 
 def _segments(data: Arrays, encoder: Encoder, options: ModelOptions, rows: Arrays) -> clustering.Labels:
+    """The segments of later rows, numbered by what customers were worth to whom the method was fitted."""
     how = segmentation.segmenter(options.method)
-    return how.segments(how.fit(data, encoder, options).weights, encoder, rows.inputs)
+    weights = how.fit(data, encoder, options).weights
+    now = data.where(data.labels[:, 2] == 0)
+    places = how.segments(weights, encoder, now.inputs)
+    numbers = _numbers(options.method, places, _worth(encoder, now), len(weights[CENTERS]), None)
+    return np.array(numbers)[how.segments(weights, encoder, rows.inputs)]
+
+
+def _worth(encoder: Encoder, rows: Arrays) -> NDArray[np.float64] | None:
+    """What was spent so far, (n,), where that is known."""
+    return rows.inputs[:, encoder.names.index(SPENT)].astype(float) if SPENT in encoder.names else None
+
+
+def _numbers(
+    method: str,
+    places: clustering.Labels,
+    worth: NDArray[np.float64] | None,
+    k: int,
+    old: NDArray[np.int64] | None,
+) -> tuple[int, ...]:
+    """The numbers of segments; the classic ones have theirs."""
+    if method == "rfm":
+        return tuple(range(1, k + 1))
+    value = np.ones(len(places)) if worth is None else np.nan_to_num(worth)
+    return segmentation.numbered(places, value, k, old)
 
 
 def _means(places: clustering.Labels, rows: Arrays) -> Vector:
