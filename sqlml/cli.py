@@ -44,12 +44,14 @@ Number = Annotated[int | None, typer.Option("--version", help="Its version. Defa
 DEMO_MODELS = (
     "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])",
     "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 1, epochs = 10, folds = 2)",
+    "CREATE MODEL segment OPTIONS (task = 'segment', method = 'forecast', k = 5, max_cutoffs = 2)",
 )
 DEMO_QUERIES = (
     "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
     "SELECT plan, count(*) AS customers, avg(churn_score(customer_id)) AS churn FROM behavior.customers GROUP BY plan",
     "SELECT customer_id, clv(customer_id), clv_interval(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
     "FROM clv_curve(7)",
+    "SELECT segment, name, customers, share, revenue_share FROM ml.segments('segment')",
     "SELECT churn_score(7) AS today, churn_score(7, DATE '2026-01-01') AS at_new_year",
 )
 
