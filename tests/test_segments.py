@@ -1,6 +1,7 @@
 """Segments: the methods, what is chosen, numbers that stay, names, profiles, movements."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -344,3 +345,51 @@ class TestSegmentsOfRows:
             made.execute("ALTER MODEL kind RETRAIN OPTIONS (gate = true)").fetchall()
         with pytest.raises(ModelError, match="no label to be judged by"):
             made.execute("EVALUATE MODEL kind ON FROM t").fetchall()
+
+
+def test_a_segment_at_a_moment_is_that_of_a_database_cut_there(shop, tmp_path):
+    asked = f"SELECT customer_id, segment(customer_id, {MOMENT}), classic(customer_id, {MOMENT}) FROM behavior.customers ORDER BY 1"
+    copy_to(shop, tmp_path / "cut.duckdb")
+    with sqlml.connect(tmp_path / "cut.duckdb") as con:
+        con.execute(f"DELETE FROM shop_events WHERE happened_at > {MOMENT}").fetchall()
+        assert rows(con, asked) == rows(shop, asked)
+
+
+@pytest.mark.parametrize("name", ["segment", "classic"])
+def test_what_goes_out_comes_in_the_same(shop, tmp_path, name):
+    shop.execute(f"EXPORT MODEL {name} TO '{tmp_path / 'model.sqlml'}'").fetchall()
+    shop.execute(f"IMPORT MODEL taken FROM '{tmp_path / 'model.sqlml'}'").fetchall()
+    for query in (
+        f"SELECT {name}(customer_id), {name}_name(customer_id) FROM behavior.customers ORDER BY customer_id",
+        f"FROM ml.segments('{name}')",
+        f"FROM ml.segment_profile('{name}')",
+        f"FROM ml.segment_moves('{name}', {MOMENT}, TIMESTAMP '2026-04-01')",
+    ):
+        mine = re.sub(rf"\b{name}(?=[('_])(?!_profile|_moves)", "taken", query).replace(f"'{name}'", "'taken'")
+        assert mine != query
+        assert rows(shop, mine) == rows(shop, query)
+    shop.execute("DROP MODEL taken").fetchall()
+    with pytest.raises(Exception, match="taken__moves"):
+        rows(shop, f"FROM ml.segment_moves('taken', {MOMENT}, {MOMENT})")
+
+
+def test_rows_go_out_and_come_in_the_same(made, tmp_path):
+    made.execute(f"EXPORT MODEL kind TO '{tmp_path / 'model.sqlml'}'").fetchall()
+    made.execute(f"IMPORT MODEL taken FROM '{tmp_path / 'model.sqlml'}'").fetchall()
+    assert rows(made, "SELECT count(*) FROM t WHERE kind(t) = taken(t) AND kind_name(t) = taken_name(t)") == [(300,)]
+    made.execute("DROP MODEL taken").fetchall()
+
+
+def test_a_report_shows_segments_and_no_name_in_it_can_do_anything(shop, made):
+    from sqlml import report
+
+    page = report.page(shop.native, shop.catalog().version("segment"))
+    for heading in ("Segments", "Profiles", "Movements", "The lie of the land"):
+        assert f"<h2>{heading}</h2>" in page
+    hostile = "<script>alert(1)</script>"
+    made.execute(f"""CREATE MODEL hostile OPTIONS (task = 'segment', method = 'kmeans', k = 3)
+                     AS SELECT width AS "{hostile}", height, '{hostile}' || (id % 3) AS level FROM t""").fetchall()
+    page = report.page(made.native, made.catalog().version("hostile"), "tsne")
+    assert hostile not in page
+    assert "&lt;script&gt;" in page
+    assert "<h2>Movements</h2>" not in page
