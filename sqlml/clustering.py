@@ -73,7 +73,7 @@ def nearest(points: Points, centers: Points) -> Labels:
 
 def agreement(one: Labels, other: Labels) -> float:
     """The adjusted Rand index of two partitions (n,) (Hubert & Arabie 1985): 1 is the same, 0 is chance."""
-    table = overlaps(one, other)
+    table = _overlaps(one, other)
     pairs, rows, columns = (
         float((n * (n - 1) / 2).sum()) for n in (table, table.sum(1, keepdims=True), table.sum(0, keepdims=True))
     )
@@ -82,7 +82,7 @@ def agreement(one: Labels, other: Labels) -> float:
     return (pairs - chance) / (most - chance) if most != chance else 1.0
 
 
-def overlaps(one: Labels, other: Labels) -> NDArray[np.float64]:
+def _overlaps(one: Labels, other: Labels) -> NDArray[np.float64]:
     """How many points have each pair of labels, the labels in ascending order: (labels of one, labels of other)."""
     rows, columns = (np.unique(labels, return_inverse=True)[1] for labels in (one, other))
     table = np.zeros((rows.max() + 1, columns.max() + 1))

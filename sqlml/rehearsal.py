@@ -162,7 +162,7 @@ def _final_segments(
     old = None
     if numbers_so_far is not None:
         query = queries.text("segments/numbers_so_far", table=TRAINING, so_far=numbers_so_far)
-        old = cursor.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64)
+        old = segments.numbers_so_far(cursor, query)
     found = segments.keep(cursor, recipe.options, encoder, data, old, stage)
     moves = segments.transitions(cursor, TRAINING, found, recipe.options, data, calendar.tested, calendar.as_of)
     return found, moves

@@ -17,7 +17,7 @@ from sqlml.clustering import Labels
 from sqlml.encoding import Arrays
 from sqlml.errors import DataError, OptionError
 from sqlml.methods import centers, kmeans, linear, rfm
-from sqlml.methods.base import Weights
+from sqlml.methods.base import silent
 from sqlml.methods.centers import Segmenter
 from sqlml.options import ModelOptions
 from sqlml.search import Trial
@@ -29,6 +29,8 @@ STABLE = 0.8
 """The adjusted Rand index between fits on resampled customers from which a segmentation counts as stable."""
 DRAWS, MOST_CUSTOMERS = 6, 10_000
 LEVEL = 0.05
+OF_RFM = (None, len(rfm.NAMES))
+"""What `k` may be where segments are the classic ones."""
 FEWEST, MOST = 2, 8
 """How many segments are tried where `k` is not given."""
 
@@ -71,14 +73,17 @@ def choose(
         methods: What auto tries.
         stage: Name of a part of the training → what to call as it goes on.
     """
-    if options.method == "rfm" and options.k is not None:
+    if options.method == "rfm" and options.k not in OF_RFM:
         raise OptionError(f"Method rfm has {len(rfm.NAMES)} segments of its own: leave out k, or take another method.")
     tried = methods if options.method == "auto" else (options.method,)
-    tried = [method for method in tried if method != "rfm" or options.k is None]
+    tried = [method for method in tried if method != "rfm" or options.k in OF_RFM]
     jobs = [partial(figures, data, encoder, options, method) for method in tried]
     found = [each for one in together(jobs, stage) for each in one]
     if not found:
-        raise DataError(f"No {options.k or FEWEST} segments of at least {options.min_size} can be told apart.")
+        raise DataError(
+            f"Method {options.method} cannot tell two segments of at least {options.min_size} apart here. "
+            "Another method, or a smaller min_size, may."
+        )
     stable = [each for each in found if each.stability >= STABLE]
     best = _fewest(stable) if stable else max(found, key=lambda f: f.stability)
     return dataclasses.replace(options, method=best.method, k=best.k), found
@@ -115,7 +120,6 @@ def segmenter(method: str) -> Segmenter:
 
 def figures(data: Arrays, encoder: Encoder, options: ModelOptions, method: str, stage: Stage) -> list[Figures]:
     """What is known of a method with each `k` that is asked for and that it can make."""
-    """Of every k that the method can make."""
     started, how, watch = time.monotonic(), segmenter(method), stage(method)
     data = _fewer(data)
     ks = (len(rfm.NAMES),) if method == "rfm" else (options.k,) if options.k else range(FEWEST, MOST + 1)
@@ -125,18 +129,20 @@ def figures(data: Arrays, encoder: Encoder, options: ModelOptions, method: str, 
     for draw in range(DRAWS):
         counts = np.random.default_rng([options.seed, draw]).multinomial(data.folds.max() + 1, _even(data))
         sample = data.at(np.repeat(np.arange(len(data.folds)), counts[data.folds]))
-        space = how.learn(sample, encoder, options, _silent)
+        seed = options.seed + draw
+        space = how.learn(sample, encoder, dataclasses.replace(options, seed=seed), silent)
         others = past.where(counts[past.folds] == 0)
         for one, labels in zip(chosen, drawn, strict=True):
-            weights = how.cluster(space, sample, encoder, one, _silent)
+            weights = how.cluster(space, sample, encoder, dataclasses.replace(one, seed=seed), silent)
             apart = separation(how.segments(weights, encoder, others.inputs), others.labels)
             labels.append((how.segments(weights, encoder, now.inputs), apart))
         watch(draw + 1, DRAWS, float("nan"))
     seconds = (time.monotonic() - started) / len(chosen)
-    rows, found = _space(data, encoder, now), []
+    rows, space, found = _space(data, encoder, now), how.learn(data, encoder, options, silent), []
     for one, labels in zip(chosen, drawn, strict=True):
-        segments = how.segments(how.fit(data, encoder, one).weights, encoder, now.inputs)
-        if len(np.unique(segments)) == one.k or method == "rfm":
+        segments = how.segments(how.cluster(space, data, encoder, one, silent), encoder, now.inputs)
+        made = len(np.unique(segments))
+        if made == one.k or (made > 1 and (options.k is not None or method == "rfm")):
             apart = float(np.mean([apart for _, apart in labels]))
             found.append(Figures(
                 method, int(one.k or 0), _stability([each for each, _ in labels]), apart,
@@ -148,10 +154,6 @@ def figures(data: Arrays, encoder: Encoder, options: ModelOptions, method: str, 
 def _even(data: Arrays) -> NDArray[np.float64]:
     n = int(data.folds.max()) + 1
     return np.full(n, 1 / n)
-
-
-def _silent(epoch: int, epochs: int, loss: float) -> None:
-    pass
 
 
 def _fewer(data: Arrays) -> Arrays:
@@ -188,7 +190,7 @@ def separation(segments: Labels, labels: NDArray[np.float32]) -> float:
     values = labels[:, :2].astype(np.float64)
     means = (members.T @ values) / np.maximum(members.sum(0), 1)[:, None]
     within, total = ((values - means[segments]) ** 2).sum(0), ((values - values.mean(0)) ** 2).sum(0)
-    return float(np.mean(1 - within / np.maximum(total, 1e-12)))
+    return float(np.mean(np.where(total > 0, 1 - within / np.maximum(total, 1e-12), 0.0)))
 
 
 def numbered(segments: Labels, worth: NDArray[np.float64], k: int, old: NDArray[np.int64] | None) -> tuple[int, ...]:
@@ -209,9 +211,3 @@ def numbered(segments: Labels, worth: NDArray[np.float64], k: int, old: NDArray[
         if int(i) not in found:
             found[int(i)] = next(free)
     return tuple(found[i] for i in range(k))
-
-
-def assigned(weights: Weights, method: str, encoder: Encoder, inputs: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The numbers of the segments of rows (n,)."""
-    places = segmenter(method).segments(weights, encoder, inputs)
-    return np.array(encoder.target.numbers)[places] if encoder.target.numbers else places + 1

@@ -131,6 +131,14 @@ def note(trials: Sequence[Trial]) -> list[str]:
     ]
 
 
+def numbers_so_far(cursor: duckdb.DuckDBPyConnection, query: str) -> NDArray[np.int64] | None:
+    """The segment of each row until now, 0 of none; None where the data do not fit the version before any more."""
+    try:
+        return cursor.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64)
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException):
+        return None
+
+
 def keep(
     cursor: duckdb.DuckDBPyConnection,
     options: ModelOptions,
@@ -252,6 +260,9 @@ def _profile(
 def _features(encoder: Encoder, inputs: NDArray[np.float32]):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Numbers as they are, NaN where missing or not finite; a column of 0 and 1 for each level of a category."""
     values = np.where(np.isfinite(inputs), inputs, np.nan).astype(np.float64)
+    if _is_of_customers(encoder) and SPENT in encoder.names:
+        place = encoder.names.index(SPENT)
+        values[:, place] = np.nan_to_num(values[:, place])  # who has bought nothing has spent 0
     for place, column in enumerate(encoder.columns):
         if not column.is_category:
             yield column.name, values[:, place]

@@ -10,7 +10,6 @@ from typing import cast
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from sqlml import columns, encoding, evaluation, explanation, queries, search, segments
 from sqlml.encoding import Arrays, Dropped
@@ -192,19 +191,11 @@ def learn_segments(
     options = replace(options, method="auto" if options.method == QueryOptions.method else options.method)
     task = QUERY_TASKS["segment"]
     found, trials = segments.choose(cursor, task, options, encoder, data, stage)
-    old = _numbers_so_far(cursor, so_far) if so_far else None
+    numbers = f"SELECT coalesce({so_far}, 0) AS number FROM {ROWS} {ROW} ORDER BY __sqlml_number"
+    old = segments.numbers_so_far(cursor, numbers) if so_far else None
     kept = segments.keep(cursor, found, encoder, data, old, stage)
     left_out = [*left_out, *unusable, *dropped]
     return LearnedSegments(cast("QueryOptions", found), trials, kept, left_out, segments.note(trials))
-
-
-def _numbers_so_far(cursor: duckdb.DuckDBPyConnection, so_far: str) -> NDArray[np.int64] | None:
-    """The segment of each row until now, 0 of none; None where the rows do not fit the version before."""
-    query = f"SELECT coalesce({so_far}, 0) AS number FROM {ROWS} {ROW} ORDER BY __sqlml_number"
-    try:
-        return cursor.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64)
-    except duckdb.BinderException:
-        return None
 
 
 def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:

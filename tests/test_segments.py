@@ -134,10 +134,16 @@ class TestChoice:
         assert found[0].stability < segmentation.STABLE
         assert "not stable" in segments.note(segmentation.trials(found, chosen))[0]
 
-    def test_more_than_can_be_told_apart_is_an_error(self):
-        data = dataclasses.replace(blobs(), inputs=np.repeat(np.eye(2, 6, dtype=np.float32), 500, 0))
-        with pytest.raises(DataError, match="No 5 segments of at least 5"):
-            segmentation.choose(data, ENCODER, BehaviorOptions(k=5), ("kmeans",), silent)
+    def test_where_there_are_not_so_many_there_are_fewer_and_of_one_none(self):
+        two, one = (dataclasses.replace(blobs(), inputs=np.repeat(each, 1000 // len(each), 0).astype(np.float32))
+                    for each in (np.eye(2, 6), np.eye(1, 6)))  # fmt: skip
+        _, found = segmentation.choose(two, ENCODER, BehaviorOptions(k=5), ("kmeans",), silent)
+        assert found[0].silhouette == pytest.approx(1)
+        with pytest.raises(DataError, match="cannot tell two segments of at least 5 apart"):
+            segmentation.choose(one, ENCODER, BehaviorOptions(k=5), ("kmeans",), silent)
+
+    def test_a_future_in_which_nothing_differs_separates_nothing(self):
+        assert segmentation.separation(TRUTH, np.zeros((1000, 3), np.float32)) == 0
 
 
 class TestNumbers:
@@ -267,6 +273,19 @@ class TestClassic:
         found = dict(rows(shop, "SELECT name, averages FROM ml.segments('classic')"))
         assert found["champions"]["recency_days"] < found["hibernating"]["recency_days"] / 5
         assert found["champions"]["n_active_days"] > 2 * found["hibernating"]["n_active_days"]
+
+    def test_it_can_be_made_again(self, shop):
+        before = rows(shop, "SELECT customer_id, classic(customer_id) FROM behavior.customers ORDER BY 1")
+        shop.execute("ALTER MODEL classic RETRAIN").fetchall()
+        assert rows(shop, "SELECT customer_id, classic(customer_id) FROM behavior.customers ORDER BY 1") == before
+
+    def test_a_column_that_is_not_there_counts_as_0(self):
+        encoder = Encoder((Column("recency_days", "r", "r"), Column("amount_total", "a", "a")), Target("segment"))
+        inputs = np.stack([np.arange(100), np.arange(100)[::-1]], 1).astype(np.float32)
+        data = Arrays(inputs, np.zeros((100, 3), np.float32), np.arange(100))
+        weights = rfm.METHOD.fit(data, encoder, BehaviorOptions(method="rfm")).weights
+        found = rfm.METHOD.segments(weights, encoder, inputs)
+        assert rfm.NAMES[found[0]] == "potential loyalists"  # recency 5, frequency 1, monetary value 5: 3 of both
 
     def test_k_is_not_for_it(self, shop):
         with pytest.raises(OptionError, match="10 segments of its own"):

@@ -7,9 +7,9 @@ WITH known AS (
 ), named AS (
     SELECT segment, mean,
            concat_ws(' ',
-               CASE WHEN z['recency_days'] > .5 THEN 'lapsed' WHEN z['tenure_days'] < -.75 THEN 'new' WHEN z['recency_days'] < -.75 THEN 'active' END,
+               CASE WHEN z['recency_days'] > .5 THEN 'lapsed' WHEN z['tenure_days'] < -.75 AND ratio['tenure_days'] < .4 THEN 'new' WHEN z['recency_days'] < -.75 THEN 'active' END,
                CASE WHEN mean['n_active_days'] < 1.5 THEN 'one-time' WHEN ratio['n_active_days'] >= 2 THEN 'frequent' END,
-               CASE WHEN NOT has_amounts THEN 'customers' WHEN mean['amount_total'] IS NULL THEN 'visitors' WHEN mean['amount_total'] < 0 THEN 'refunders'
+               CASE WHEN NOT has_amounts THEN 'customers' WHEN abs(ratio['amount_total']) < .01 THEN 'visitors' WHEN mean['amount_total'] < 0 THEN 'refunders'
                     WHEN ratio['amount_total'] >= 8 THEN 'top spenders' WHEN ratio['amount_total'] >= 1.7 THEN 'high spenders'
                     WHEN ratio['amount_total'] < .6 THEN 'low spenders' ELSE 'buyers' END) AS name
     FROM known

@@ -1,8 +1,8 @@
 """RFM: quintiles of recency, frequency and monetary value, and the classic segments made of them.
 
 Source: Hughes 1994, Strategic database marketing (the quintiles); the map of two scores to ten segments is the one in
-general use. A score is 1 to 5, 5 the best: of recency, and of frequency and monetary value together (their mean; of
-frequency alone where there are no amounts).
+general use. A score is 1 to 5, 5 the best: of recency, and of frequency and monetary value together (their mean,
+rounded up; of frequency alone where there are no amounts).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
 
 from sqlml.clustering import Labels
 from sqlml.encoding import Arrays
@@ -56,7 +55,7 @@ def learn(data: Arrays, encoder: Encoder, options: ModelOptions, watch: Watch) -
 def embed(weights: Weights, inputs: jax.Array, levels: tuple[int, ...]) -> jax.Array:
     """A column of 0 and 1 for each segment, (n, 10)."""
     place = jnp.asarray(weights["place"]).astype(jnp.int32)
-    values = jnp.nan_to_num(inputs[:, place])
+    values = jnp.where(place >= 0, jnp.nan_to_num(inputs[:, place]), 0.0)
     score = 1 + (values[:, :, None] > weights["edges"]).sum(-1)
     recency, frequency, monetary = 6 - score[:, 0], score[:, 1], score[:, 2]
     worth = jnp.where(place[2] >= 0, (frequency + monetary + 1) // 2, frequency)
@@ -68,11 +67,6 @@ def refine(
 ) -> Weights:
     """The segments are given: each is its own center."""
     return {**space, CENTERS: np.eye(len(NAMES), dtype=np.float32)}
-
-
-def quintiles(weights: Weights) -> NDArray[np.float32]:
-    """The edges (3, 4) of recency, frequency and monetary value."""
-    return np.asarray(weights["edges"])
 
 
 METHOD = Segmenter(learn, embed, refine)
