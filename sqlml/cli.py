@@ -42,9 +42,9 @@ Model = Annotated[str, typer.Argument(help="Name of the model.")]
 Projection = Literal["pca", "tsne"]
 Number = Annotated[int | None, typer.Option("--version", help="Its version. Default: the promoted one.")]
 DEMO_MODELS = (
-    "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'])",
-    "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 1, epochs = 10, folds = 2)",
-    "CREATE MODEL segment OPTIONS (task = 'segment', method = 'forecast', k = 5, max_cutoffs = 2)",
+    "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'], folds = 2)",
+    "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 1, epochs = 6, folds = 2)",
+    "CREATE MODEL segment OPTIONS (task = 'segment', method = 'forecast', k = 5, max_cutoffs = 1)",
 )
 DEMO_QUERIES = (
     "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",

@@ -94,12 +94,9 @@ def compare(
     scores = [(name, numbers.astype(np.float32)) for name, numbers in segments.items()]
     evaluation.compare(cursor, HeldOut(keys, scores), options.seed, encoder.target)
     known = {(f.method, f.k): f for f in found}
-    for name, each in shown.items():
+    for name in shown:
         k = len(rfm.NAMES) if name == "rfm" else chosen.k
-        figures = known.get((name, int(k or 0))) or next(
-            iter(segmentation.figures(data, encoder, each, name, stage)), None
-        )
-        _add_figures(cursor, name, figures)
+        _add_figures(cursor, name, known.get((name, int(k or 0))))  # of what was tried
     return Compared(chosen, segmentation.trials(found, chosen), _means(segments[chosen.method], rows), rows.truth)
 
 
