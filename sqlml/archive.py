@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from sqlml import behavior, catalog, encoding, explanation, lifecycle, options, pipeline, queries, registry, vetting
@@ -25,7 +26,7 @@ from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, TARGET_TASKS, Task, require_method
-from sqlml.transforms import Encoder
+from sqlml.transforms import Encoder, Target
 from sqlml.vetting import RELATION, VALUES, Vetter, quoted
 
 FORMAT = 1
@@ -335,9 +336,18 @@ def _require_sound(version: Version, weights: bytes) -> None:
     shape = stored[pipeline.BACKGROUND].shape
     if shape != (explanation.BACKGROUND, columns):
         raise RefusedError(f"its background has the shape {shape}, not {(explanation.BACKGROUND, columns)}")
+    if target.kind == "segment":
+        _require_segments(target, stored, columns)
     rows = np.array([[0, np.nan]] * columns, np.float32)
     outputs = METHODS[version.method].forward(version.encoder, version.options)(stored, jnp.asarray(rows.T))
     answers = pipeline.compiled(stored, version.encoder, version.options, "answers")(rows)
     is_finite = all(np.isfinite(each).all() for each in (outputs, answers))
     if outputs.shape[::2] != (len(rows.T), target.size) or not is_finite:
         raise RefusedError(f"its weights answer two rows with {answers.tolist()}, of {outputs.shape}"[:200])
+
+
+def _require_segments(target: Target, stored: Mapping[str, NDArray[np.float32]], columns: int) -> None:
+    """A number a name, and a picture of rows as the encoder has them."""
+    drawn, numbers = stored[catalog.MAP_INPUTS], stored[catalog.MAP_SEGMENTS]
+    if len(target.numbers) != len(target.levels) or drawn.shape != (len(numbers), columns):
+        raise RefusedError("its segments are not those of its picture")

@@ -15,7 +15,7 @@ Labels = NDArray[np.int64]
 Array = TypeVar("Array", jax.Array, NDArray[np.float32])
 MOST_CLUSTERS = 50
 STARTS, STEPS, TOLERANCE = 8, 100, 1e-4
-CENTERS = 8
+ROOM = 8
 """Arrays hold room for a multiple of so many centers: few shapes, few compilations."""
 SMALLEST_ARRAY, CHUNK = 1024, 1 << 16
 MOST_POINTS = 2000
@@ -136,7 +136,7 @@ def _smallest(found: _Found, least: int, k: int) -> int | None:
 
 
 def _best(points: jax.Array, is_point: jax.Array, k: int, seed: int) -> _Found:
-    room = -(-k // CENTERS) * CENTERS
+    room = -(-k // ROOM) * ROOM
     is_used = jnp.arange(room) < k
     keys = jax.random.split(jax.random.PRNGKey(seed), STARTS)
     found = [_refined(points, is_point, _start(key, points, is_point, room), is_used) for key in keys]

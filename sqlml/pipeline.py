@@ -47,7 +47,6 @@ from sqlml.planning import Plan
 from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
-from sqlml.segments import Segmented
 from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, SEGMENT, require_method
 from sqlml.training import Stage, Watch
@@ -262,7 +261,7 @@ def _create_row_segments(
         packages={package: package_version(package) for package in PACKAGES},
         fingerprint={"rows": len(found.numbers)},
         seconds=time.monotonic() - started,
-        weights=_segment_weights(found),
+        weights={**_weights(found.state, Calibration()), BACKGROUND: found.background, **found.drawn},
         features=_features(found.encoder, learned.dropped),
         trials=_trials(learned.trials),
         warnings=learned.warnings,
@@ -279,11 +278,6 @@ def _row_numbers_so_far(store: Catalog, name: str) -> str | None:
     if version is None or version.task != SEGMENT.name or version.query is None:
         return None
     return f"ml.{internal_macros(version.version_id)['answers']}({ROW})"
-
-
-def _segment_weights(found: Segmented) -> dict[str, NDArray[np.float32]]:
-    background = explanation.background(found.now, found.numbers[:, None].astype(np.float32))
-    return {**_weights(found.state, Calibration()), BACKGROUND: background, **found.drawn}
 
 
 def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.Table | None) -> Version:

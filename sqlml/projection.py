@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from sqlml.transforms import Encoder
 
-KINDS = ("pca", "tsne")
 MOST = 10.0
 """Standard deviations beyond which a value is drawn no further out."""
 
@@ -20,7 +19,7 @@ def plane(kind: str, inputs: NDArray[np.float32], encoder: Encoder) -> NDArray[n
     Raises:
         ImportError: t-SNE needs scikit-learn.
     """
-    rows = np.concatenate(list(_standard(inputs, encoder)), 1)
+    rows = np.concatenate(_standard(inputs, encoder), 1)
     if kind == "tsne":
         from sklearn.manifold import TSNE  # noqa: PLC0415
 

@@ -141,8 +141,7 @@ def final(
     cutoffs = list(cutoff_rows(cursor, TRAINING, "train"))
     if recipe.task is SEGMENT:
         found, moves = _final_segments(cursor, recipe, calendar, data, encoder, numbers_so_far, stage)
-        background = explanation.background(found.now, found.numbers[:, None].astype(np.float32))
-        return Run(found.state, found.encoder, Calibration(), dropped, cutoffs, background, found, moves)
+        return Run(found.state, found.encoder, Calibration(), dropped, cutoffs, found.background, found, moves)
     fitted = _fit(cursor, recipe, recipe.options.method, data, encoder, calendar, stage)
     links = fitted.links(METHODS[recipe.options.method], recipe.options, data.inputs)
     background = explanation.background(data, links)

@@ -20,6 +20,7 @@ from sqlml.charts import Columns, percent
 
 Row = dict[str, Any]
 SHOWN_FEATURES = 25
+ORANGE, BLUE = "194, 87, 26", "31, 95, 139"
 FULL_HEAT = 2.0
 """Standard deviations off the mean at which a cell of the heat map has its full colour."""
 
@@ -157,7 +158,6 @@ def page(cursor: duckdb.DuckDBPyConnection, version: Version, projection_kind: s
         percent=percent,
         count=count,
         with_spread=with_spread,
-        amount=amount,
     )
 
 
@@ -260,15 +260,11 @@ def _segments(source: _Source, version: Version, kind: str) -> Row | None:
     """The segments with what tells them, a picture, a heat map of their profiles, and who moved."""
     if version.encoder.target.kind != "segment":
         return None
-    heat = source.rows(queries.text("report/heat"))
-    profiles = [
-        {"feature": feature, "cells": {row["segment"]: {**row, "color": _heat(row["z"])} for row in rows}}
-        for feature, rows in groupby(heat, itemgetter("feature"))
-    ]
+    rows = source.rows("FROM ml.segments_of($1)")
     return {
-        "rows": source.rows(queries.text("report/segments")),
+        "rows": rows,
         "figures": [_map(source, version, kind)],
-        "profiles": profiles,
+        "profiles": _profiles(source.rows(queries.text("report/heat")), [row["segment"] for row in rows]),
         "moves": _moves(source.rows(queries.text("report/moves"))),
     }
 
@@ -286,24 +282,33 @@ def _map(source: _Source, version: Version, kind: str) -> Figure:
     return Figure("Map", note, Markup(charts.plane(drawn)))
 
 
-def _heat(z: float) -> str:
-    """Orange above the mean, blue below, the stronger the further off."""
-    strength = min(1.0, abs(z) / FULL_HEAT)
-    return f"rgba({'194, 87, 26' if z > 0 else '31, 95, 139'}, {0.75 * strength:.2f})"
+def _profiles(rows: list[Row], segments: list[int]) -> Row:
+    """A row a feature, a column a segment: the means, orange above that of all and blue below."""
+    cells = {(row["feature"], row["segment"]): _cell(amount(row["mean"]), row["z"] / FULL_HEAT) for row in rows}
+    return _heat({row["feature"]: row["feature"] for row in rows}, segments, cells)
 
 
 def _moves(rows: list[Row]) -> Row | None:
+    """A row a segment of before, a column a segment of after: how many went there, and the colour which share."""
     if not rows:
         return None
-    cells = {
-        (row["from_segment"], row["to_segment"]): {**row, "color": f"rgba(31, 95, 139, {0.75 * row['share']:.2f})"}
-        for row in rows
+    since, until = (rows[0][end].strftime("%Y-%m-%d") for end in ("since", "until"))
+    names = {
+        row["from_segment"]: "not there yet" if row["from_segment"] is None else row["from_segment"] for row in rows
     }
-    first, last = (rows[0][end].strftime("%Y-%m-%d") for end in ("since", "until"))
-    return {
-        "since": first, "until": last, "cells": cells, "to": sorted({to for _, to in cells}),
-        "from": list(dict.fromkeys(from_ for from_, _ in cells)),
-    }  # fmt: skip
+    cells = {(row["from_segment"], row["to_segment"]): _cell(count(row["customers"]), -row["share"]) for row in rows}
+    return {"since": since, "until": until, "table": _heat(names, sorted({to for _, to in cells}), cells)}
+
+
+def _cell(text: str, heat: float) -> Row:
+    """Orange above 0, blue below, the stronger the nearer to 1."""
+    return {"text": text, "color": f"{ORANGE if heat > 0 else BLUE}, {0.75 * min(1.0, abs(heat)):.2f}"}
+
+
+def _heat(names: Mapping[Any, object], columns: list[int], cells: Mapping[tuple[Any, int], Row]) -> Row:
+    """A table of cells by (row, column)."""
+    rows = [{"name": name, "cells": [cells.get((row, column)) for column in columns]} for row, name in names.items()]
+    return {"columns": columns, "rows": rows}
 
 
 def _features(source: _Source) -> Row:

@@ -127,7 +127,7 @@ def figures(data: Arrays, encoder: Encoder, options: ModelOptions, method: str, 
     now, past = centers.segmented(data), _observed(data)
     drawn: list[list[tuple[Labels, float]]] = [[] for _ in chosen]
     for draw in range(DRAWS):
-        counts = np.random.default_rng([options.seed, draw]).multinomial(data.folds.max() + 1, _even(data))
+        counts = np.random.default_rng([options.seed, draw]).multinomial(data.folds.max() + 1, _chances(data))
         sample = data.at(np.repeat(np.arange(len(data.folds)), counts[data.folds]))
         seed = options.seed + draw
         space = how.learn(sample, encoder, dataclasses.replace(options, seed=seed), silent)
@@ -151,7 +151,7 @@ def figures(data: Arrays, encoder: Encoder, options: ModelOptions, method: str, 
     return found
 
 
-def _even(data: Arrays) -> NDArray[np.float64]:
+def _chances(data: Arrays) -> NDArray[np.float64]:
     n = int(data.folds.max()) + 1
     return np.full(n, 1 / n)
 

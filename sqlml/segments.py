@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import clustering, evaluation, queries, segmentation
+from sqlml import clustering, evaluation, explanation, queries, segmentation
 from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS
 from sqlml.encoding import Arrays
 from sqlml.evaluation import HeldOut, Vector
 from sqlml.methods import rfm
 from sqlml.methods.base import State
-from sqlml.methods.centers import CENTERS
+from sqlml.methods.centers import CENTERS, is_segmented
 from sqlml.options import ModelOptions
 from sqlml.search import Trial
 from sqlml.segmentation import STABLE, Figures
@@ -59,6 +59,11 @@ class Segmented:
     numbers: NDArray[np.int64]
     rows: Sequence[tuple[object, ...]]
     profiles: Sequence[tuple[object, ...]]
+
+    @property
+    def background(self) -> Vector:
+        """Rows of inputs that stand for all."""
+        return explanation.background(self.now, self.numbers[:, None].astype(np.float32))
 
     @property
     def drawn(self) -> dict[str, NDArray[np.float32]]:
@@ -154,7 +159,7 @@ def keep(
         old: The numbers of the segments that these had so far, 0 of none; None where there are none.
         stage: For the progress bar.
     """
-    now = data.where(data.labels[:, 2] == 0)
+    now = data.where(is_segmented(data))
     how = segmentation.segmenter(options.method)
     state = how.fit(data, encoder, options, None, stage("all rows"), old)
     places, k = how.segments(state.weights, encoder, now.inputs), len(state.weights[CENTERS])
@@ -195,7 +200,7 @@ def _segments(data: Arrays, encoder: Encoder, options: ModelOptions, rows: Array
     """The segments of later rows, numbered by what customers were worth to whom the method was fitted."""
     how = segmentation.segmenter(options.method)
     weights = how.fit(data, encoder, options).weights
-    now = data.where(data.labels[:, 2] == 0)
+    now = data.where(is_segmented(data))
     places = how.segments(weights, encoder, now.inputs)
     numbers = _numbers(options.method, places, _worth(encoder, now), len(weights[CENTERS]), None)
     return np.array(numbers)[how.segments(weights, encoder, rows.inputs)]

@@ -79,6 +79,8 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
         OptionError: The label is missing or cannot be what the task says.
         DataError: Too few rows or classes have it.
     """
+    if options.k is not None:
+        raise OptionError("Option k is one of task segment.")
     if options.label is None:
         raise OptionError("Option label is missing: which column to predict, e.g. label = 'churned'.")
     if options.label not in types:

@@ -3,8 +3,8 @@
 `eta2_spend` and `eta2_orders` are the shares of the variance of spend and of orders, in a horizon that was withheld,
 that lie between segments; the intervals are of a bootstrap over customers. `stability` is the mean adjusted Rand index
 between fits on bootstrap samples of the customers, method and number of segments given; the standardisation of sqlml's
-columns is that of all. `kept` is the share of
-customers without an event in the last month who keep the number that sqlml gave them a month earlier, after a retrain.
+columns is that of all. `kept` is the share of customers without an event in the last month who keep the number that
+sqlml gave them a month earlier, after a retrain.
 All get sqlml's features at `as_of`. RFM quintiles: the sum of the three scores cut into groups of equal size. Plain
 k-means: of scikit-learn, on standardised columns. A table of rows has no later: there are stability and silhouette, in
 the space of standardised columns. `seconds` of sqlml are those of CREATE MODEL, in which it chooses method and number.
@@ -38,7 +38,7 @@ from sqlml import features, planning, segmentation
 from sqlml.encoding import Arrays
 from sqlml.methods import rfm
 from sqlml.options import BehaviorOptions, ModelOptions, make
-from sqlml.queries import literal
+from sqlml.queries import identifier, literal
 from sqlml.transforms import Encoder
 
 TRAINING, TEST = "benchmark_training", "benchmark_test"
@@ -217,7 +217,7 @@ def _rows_of_a_table(size: Size) -> Iterator[Row]:
         seconds = time.monotonic() - started
         chosen, k = _chosen(con, "segment")
         encoder = con.catalog().version("segment").encoder
-        listed = ", ".join(f"r.{column.name}::FLOAT" for column in encoder.columns)
+        listed = ", ".join(f"r.{identifier(column.name)}::FLOAT" for column in encoder.columns)
         read = con.native.execute(f"SELECT {listed}, segment(r) FROM ({query}) r ORDER BY {key}").fetchnumpy()
         *columns, numbers = (np.asarray(values) for values in read.values())
         inputs = np.stack(columns, 1).astype(np.float32)

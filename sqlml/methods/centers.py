@@ -116,9 +116,14 @@ def with_centers(
     return {**space, CENTERS: centers}
 
 
+def is_segmented(data: Arrays) -> NDArray[np.bool_]:
+    """Which rows are of the newest moment: nothing that comes after is known of them."""
+    return data.labels[:, 2] == 0
+
+
 def segmented(data: Arrays) -> Arrays:
-    """The rows of the newest moment, of which nothing that comes after is known."""
-    rows = np.flatnonzero(data.labels[:, 2] == data.labels[:, 2].min())
+    """The rows that are segmented, of very many a part, evenly chosen."""
+    rows = np.flatnonzero(is_segmented(data))
     return data.at(rows[_even(len(rows))])
 
 

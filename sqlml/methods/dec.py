@@ -26,8 +26,8 @@ from sqlml.training import Params, Watch
 from sqlml.transforms import Encoder
 
 ROUNDS, STEPS = 4, 60
-ROOM, FAR = 8, 1e4
-"""Centers are filled up to a multiple of so many by some that nothing is near to: few shapes, few compilations."""
+FAR = 1e4
+"""Where the centers are that fill up the room: nothing is near to them."""
 
 
 def refine(
@@ -38,7 +38,7 @@ def refine(
     inputs = centers.segmented(data).inputs
     rows = autoencoder.enough(centers.points(kmeans.embed, space, encoder, inputs))
     k = len(weights[CENTERS])
-    filled = np.pad(weights[CENTERS], ((0, -k % ROOM), (0, 0)), constant_values=FAR)
+    filled = np.pad(weights[CENTERS], ((0, -k % clustering.ROOM), (0, 0)), constant_values=FAR)
     module = SoftClusters(autoencoder.WIDTH, autoencoder.BOTTLENECK, len(filled))
     context = (space["center"], space["scale"])
     settings = autoencoder.settings(options, len(rows), STEPS)

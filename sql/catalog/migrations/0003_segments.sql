@@ -9,26 +9,24 @@ CREATE MACRO ml.segmented(__sqlml_model) AS (
 CREATE MACRO ml.segment_profile(__sqlml_model) AS TABLE
 SELECT s.segment, s.name, p.feature, p.mean, p.z
 FROM ml.segment_profiles p JOIN ml.segment_sizes s USING (version_id, segment)
-WHERE p.version_id = ml.segmented(__sqlml_model) ORDER BY s.segment, abs(p.z) DESC;
+WHERE p.version_id = ml.segmented(__sqlml_model) ORDER BY s.segment, abs(p.z) DESC, p.feature;
 -- of windows of one feature, such as the last 30 and 90 days, the most telling one
-CREATE MACRO ml.segments(__sqlml_model) AS TABLE
-WITH of_version AS (
-    FROM ml.segment_profiles WHERE version_id = ml.segmented(__sqlml_model)
-), ranked AS (
-    SELECT segment, feature, mean, z,
+CREATE MACRO ml.segments_of(__sqlml_version_id) AS TABLE
+WITH ranked AS (
+    SELECT rowid AS place, segment, feature, mean, z, is_main,
            row_number() OVER (PARTITION BY segment, regexp_replace(feature, '_\d+d', '', 'g') ORDER BY abs(z) DESC, feature) AS among_windows
-    FROM of_version
-), telling AS (
-    SELECT segment, (list({'feature': feature, 'mean': mean, 'z': z} ORDER BY abs(z) DESC, feature))[:5] AS telling
-    FROM ranked WHERE among_windows = 1 GROUP BY segment
-), averages AS (
-    SELECT segment, map_from_entries(list((feature, mean) ORDER BY rowid) FILTER (is_main)) AS averages
-    FROM (SELECT rowid, * FROM ml.segment_profiles WHERE version_id = ml.segmented(__sqlml_model)) GROUP BY segment
+    FROM ml.segment_profiles WHERE version_id = __sqlml_version_id
+), profiles AS (
+    SELECT segment, map_from_entries(list((feature, mean) ORDER BY place) FILTER (is_main)) AS averages,
+           (list({'feature': feature, 'mean': mean, 'z': z} ORDER BY abs(z) DESC, feature) FILTER (among_windows = 1))[:5] AS telling
+    FROM ranked GROUP BY segment
 )
 SELECT s.segment, s.name, s.customers, s.customers / sum(s.customers) OVER () AS share, s.revenue,
        s.revenue / sum(s.revenue) OVER () AS revenue_share, averages, telling
-FROM ml.segment_sizes s LEFT JOIN averages USING (segment) LEFT JOIN telling USING (segment)
-WHERE s.version_id = ml.segmented(__sqlml_model) ORDER BY s.segment;
+FROM ml.segment_sizes s LEFT JOIN profiles USING (segment)
+WHERE s.version_id = __sqlml_version_id ORDER BY s.segment;
+CREATE MACRO ml.segments(__sqlml_model) AS TABLE
+FROM ml.segments_of(ml.segmented(__sqlml_model));
 CREATE MACRO ml.segment_moves(__sqlml_model, since, until) AS TABLE
 FROM query('FROM ml."' || replace(__sqlml_model, '"', '""') || '__moves"(TIMESTAMP ''' || ml.utc(since) || ''', TIMESTAMP ''' || ml.utc(until) || ''')')
 ORDER BY from_segment, to_segment;
