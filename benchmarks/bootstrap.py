@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 LEVEL = 0.005
 """A difference up to this, in an interval around zero, is called level."""
 LEVEL_SHARE = 0.02
-"""The same for metrics of amounts, as a share of the peer's."""
+"""The same for metrics of amounts, as a share of the peer's; for a bias, of the total."""
 
 
 def auc_draws(
@@ -39,6 +39,15 @@ def rmse_draws(
     """Root mean squared errors (draws,) of resampled amounts (n,), paired like AUCs."""
     errors = (labels - scores) ** 2 / len(labels)
     return np.sqrt([counts @ errors for counts in _resampled(len(labels), draws, seed)])
+
+
+def bias_draws(
+    labels: NDArray[np.float64], scores: NDArray[np.float64], draws: int, seed: int = 0
+) -> NDArray[np.float64]:
+    """Distances (draws,) of the predicted total from the true one, as shares of it, of resampled amounts (n,)."""
+    totals = np.stack([labels, scores], 1)
+    drawn = np.array([counts @ totals for counts in _resampled(len(labels), draws, seed)])
+    return np.abs(drawn[:, 1] / drawn[:, 0] - 1)
 
 
 def interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float, float]:

@@ -41,6 +41,7 @@ class Figures:
 
     Attributes:
         stability: Mean adjusted Rand index between fits on bootstrap samples of the customers.
+        doubt: The standard error of that mean.
         separation: Of customers that were not in the sample: the mean share of the variance (η²) of later spend and of
             later orders that lies between segments. NaN where there is no later.
         silhouette: Of the segments in the space of standardised inputs.
@@ -50,10 +51,16 @@ class Figures:
     method: str
     k: int
     stability: float
+    doubt: float
     separation: float
     silhouette: float
     davies_bouldin: float
     seconds: float
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether it would stay so with other samples: it is kept for customers who are still to come."""
+        return self.stability - self.doubt >= STABLE
 
     @property
     def quality(self) -> float:
@@ -84,7 +91,7 @@ def choose(
             f"Method {options.method} cannot tell two segments of at least {options.min_size} apart here. "
             "Another method, or a smaller min_size, may."
         )
-    stable = [each for each in found if each.stability >= STABLE]
+    stable = [each for each in found if each.is_stable]
     best = _fewest(stable) if stable else max(found, key=lambda f: f.stability)
     return dataclasses.replace(options, method=best.method, k=best.k), found
 
@@ -145,7 +152,7 @@ def figures(data: Arrays, encoder: Encoder, options: ModelOptions, method: str, 
         if made == one.k or (made > 1 and (options.k is not None or method == "rfm")):
             apart = float(np.mean([apart for _, apart in labels]))
             found.append(Figures(
-                method, int(one.k or 0), _stability([each for each, _ in labels]), apart,
+                method, int(one.k or 0), *_stability([each for each, _ in labels]), apart,
                 clustering.silhouette(rows, segments), clustering.davies_bouldin(rows, segments), seconds,
             ))  # fmt: skip
     return found
@@ -177,9 +184,13 @@ def _space(data: Arrays, encoder: Encoder, rows: Arrays) -> clustering.Points:
     return centers.points(kmeans.embed, known, encoder, rows.inputs)
 
 
-def _stability(drawn: Sequence[Labels]) -> float:
-    pairs = [clustering.agreement(one, other) for i, one in enumerate(drawn) for other in drawn[:i]]
-    return float(np.mean(pairs))
+def _stability(drawn: Sequence[Labels]) -> tuple[float, float]:
+    """The mean agreement of pairs, and its standard error by the jackknife over draws (Efron & Stein 1981)."""
+    n = len(drawn)
+    pairs = np.array([[clustering.agreement(one, other) for one in drawn] for other in drawn])
+    sums = pairs.sum() - np.trace(pairs)
+    without = (sums - 2 * (pairs.sum(0) - np.diag(pairs))) / ((n - 1) * (n - 2))
+    return float(sums / (n * (n - 1))), float(np.sqrt((n - 1) * np.var(without)))
 
 
 def separation(segments: Labels, labels: NDArray[np.float32]) -> float:

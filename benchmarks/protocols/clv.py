@@ -35,7 +35,7 @@ from sqlml.queries import Frame
 from sqlml.transforms import Target
 
 TRAINING, TEST = "benchmark_training", "benchmark_test"
-COMPARED = {"normalized_gini": 1, "rmse": -1}
+COMPARED = {"normalized_gini": 1, "rmse": -1, "absolute_bias": -1}
 """Metrics with a verdict: whether more is better, or less."""
 OURS, FLOOR = "sqlml", "zero (floor)"
 METHODS = {OURS: "auto", "sqlml, method bgnbd": "bgnbd"}
@@ -220,7 +220,7 @@ def _compared(
     """The interval of the difference, and the verdict on it."""
     ours, theirs = drawn[OURS][metric], drawn[method][metric]
     gain = sign * (quality[OURS][metric] - quality[method][metric])
-    level = bootstrap.LEVEL_SHARE * abs(quality[method][metric])
+    level = bootstrap.LEVEL_SHARE * (1 if metric == "absolute_bias" else abs(quality[method][metric]))
     found = bootstrap.verdict(gain, *bootstrap.interval(sign * ours, sign * theirs), level)
     return list(bootstrap.interval(ours, theirs)), found
 
@@ -238,6 +238,7 @@ def _metrics(
             "orders_rmse": orders[name]["rmse"],
             **{metric: active[name][metric] for metric in ("auc", "log_loss", "ece")},
             **{metric: spend[name][metric] for metric in of_spend},
+            "absolute_bias": abs(spend[name]["bias"]),
         }
         for name in forecasts
     }
@@ -247,4 +248,5 @@ def _drawn(test: Test, forecast: Forecast, draws: int) -> dict[str, NDArray[np.f
     return {
         "normalized_gini": bootstrap.gini_draws(test.spend, forecast.spend, draws),
         "rmse": bootstrap.rmse_draws(test.spend, forecast.spend, draws),
+        "absolute_bias": bootstrap.bias_draws(test.spend, forecast.spend, draws),
     }
