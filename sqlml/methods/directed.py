@@ -1,0 +1,51 @@
+"""Directed ridge: from the decayed past of every prefix of a history to its decayed future, in closed form.
+
+With the past W and the future F of all prefixes, B = (WᵀW + λI)⁻¹ WᵀF. Both products are sums over pairs of events
+that depend on their distance alone, so that no prefix is ever written out.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import jax.scipy.linalg
+import numpy as np
+from numpy.typing import NDArray
+
+from sqlml.logs import Log
+from sqlml.methods.ranking import Links, Matrix, require_dense, together
+from sqlml.options import ModelOptions
+
+PAST, FUTURE = 0.9, 0.5
+"""How much less an event counts than the one nearer to the end of the prefix."""
+PENALTY = 100.0
+LEAST = 0.01
+"""Pairs that count less are left out."""
+
+
+def _learn(log: Log, options: ModelOptions) -> Matrix:
+    require_dense(log.n_items, "directed")
+    span = int(np.log(LEAST) / np.log(PAST))
+    gram = np.asarray(together(log, _of_past, span).todense(), np.float32)
+    gram += gram.T
+    own = log.weights**2 * _shared(log.later)
+    gram[np.diag_indices_from(gram)] += np.bincount(log.items, own, minlength=log.n_items) + PENALTY
+    future = np.asarray(together(log, _of_future, span).todense(), np.float32)
+    factor = jax.scipy.linalg.cho_factor(jnp.asarray(gram), lower=True, overwrite_a=True)
+    return np.asarray(jax.scipy.linalg.cho_solve(factor, jnp.asarray(future), overwrite_b=True))
+
+
+def _shared(later: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Over all prefixes that hold an event and have a future: what it counts, squared."""
+    return ((1 - PAST ** (2.0 * later)) / (1 - PAST**2)).astype(np.float32)
+
+
+def _of_past(distance: int, later: NDArray[np.int64]) -> NDArray[np.float32]:
+    return (PAST**distance * _shared(later)).astype(np.float32)
+
+
+def _of_future(distance: int, later: NDArray[np.int64]) -> NDArray[np.float32]:
+    between = np.arange(distance)
+    return np.full(len(later), (PAST**between * FUTURE ** (distance - 1.0 - between)).sum(), np.float32)
+
+
+METHOD = Links(_learn)

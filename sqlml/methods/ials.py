@@ -1,0 +1,96 @@
+"""iALS: factors of customers and items by alternating least squares on implicit feedback.
+
+With the regularisation scaled by frequency (Hu, Koren & Volinsky 2008; Rendle et al. 2022). A customer's factors are
+solved for when they are asked about, from what they had by then.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from sqlml.logs import Log
+from sqlml.methods.base import Weights, silent
+from sqlml.methods.ranking import DECAY, Scores
+from sqlml.options import ModelOptions
+from sqlml.training import Watch
+
+FACTORS, SWEEPS = 64, 12
+UNOBSERVED, PENALTY, FREQUENCY = 0.1, 0.003, 1.0
+"""What a pair that was not seen counts; the penalty, and the power of the frequency that it grows with."""
+MOST_SEEN, CHUNK_EVENTS, SMALLEST = 4096, 1 << 16, 8
+"""Of a row the latest so many entries; entries that are solved for at once; the smallest row is padded to so many."""
+DECAYS = (1.0, 0.95, 0.9, 0.8)
+
+
+class Factors:
+    """Customers and items as points."""
+
+    decays = DECAYS
+
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+        """Alternate between customers and items."""
+        seen = log.seen
+        by_item = scipy.sparse.csr_array(seen.T)
+        rng = np.random.default_rng(options.seed)
+        items = (rng.normal(size=(log.n_items, FACTORS)) / FACTORS).astype(np.float32)
+        for sweep in range(SWEEPS):
+            customers = _solved(seen, items)
+            items = _solved(by_item, customers)
+            watch(sweep + 1, SWEEPS, float("nan"))
+        return {"factors": items, DECAY: np.ones(1, np.float32)}
+
+    def scores(self, weights: Weights, log: Log) -> Scores:
+        """How near every item is to the customer's point."""
+        items = weights["factors"]
+        history = log.matrix(weights[DECAY].item() ** log.later.astype(np.float32))
+        return np.asarray(_solved(history, items) @ items.T)
+
+
+def _solved(seen: scipy.sparse.csr_array, others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The factors of each row, given those of its columns, (rows, factors)."""
+    lengths = np.minimum(np.diff(seen.indptr), MOST_SEEN)
+    found = np.zeros((seen.shape[0], others.shape[1]), np.float32)
+    gram = UNOBSERVED * others.T @ others
+    padded = np.concatenate([others, np.zeros((1, others.shape[1]), np.float32)])
+    size = SMALLEST
+    while size <= MOST_SEEN:
+        rows = np.flatnonzero((lengths > size // 2 * (size > SMALLEST)) & (lengths <= size))
+        most = max(CHUNK_EVENTS // size, 1)
+        for start in range(0, len(rows), most):
+            part = rows[start : start + most]
+            places, values = _padded(seen, part, size, most, len(others))
+            found[part] = np.asarray(_solve(padded, gram, places, values))[: len(part)]
+        size *= 2
+    return found
+
+
+def _padded(
+    seen: scipy.sparse.csr_array, rows: NDArray[np.int64], size: int, n: int, nothing: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Columns and values of some rows, (n, size), `nothing` and 0 where a row has no more."""
+    offsets = seen.indptr[rows][:, None] + np.arange(size)
+    is_there = offsets < np.minimum(seen.indptr[rows + 1], seen.indptr[rows] + MOST_SEEN)[:, None]
+    offsets = np.minimum(offsets, len(seen.indices) - 1)
+    places, values = np.full((n, size), nothing, np.int32), np.zeros((n, size), np.float32)
+    places[: len(rows)] = np.where(is_there, seen.indices[offsets], nothing)
+    values[: len(rows)] = np.where(is_there, seen.data[offsets], 0)
+    return places, values
+
+
+@jax.jit
+def _solve(others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Array) -> jax.Array:
+    had = others[places]
+    weighted = had * values[..., None]
+    frequency = values.sum(1) + UNOBSERVED * (len(others) - 1)
+    penalty = PENALTY * frequency**FREQUENCY
+    left = jnp.einsum("nsf,nsg->nfg", weighted, had) + gram + penalty[:, None, None] * jnp.eye(others.shape[1])
+    return jax.scipy.linalg.solve(left, weighted.sum(1)[..., None], assume_a="pos")[..., 0]
+
+
+METHOD = Factors()

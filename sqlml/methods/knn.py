@@ -1,0 +1,27 @@
+"""Item-item nearest neighbours: the cosine of who had two items, shrunk where few had (Sarwar et al. 2001)."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+
+from sqlml.logs import Log
+from sqlml.methods.ranking import Links, Matrix
+from sqlml.options import ModelOptions
+
+SHRINKAGE = 10.0
+MOST_SEEN = 500
+"""Of a longer history the latest so many events count: the pairs of its items would outweigh all others."""
+
+
+def _learn(log: Log, options: ModelOptions) -> Matrix:
+    had = log.where(log.later < MOST_SEEN).seen
+    both = (had.T @ had).tocoo()
+    counts = had.sum(0)
+    is_other = both.row != both.col
+    row, column, shared = both.row[is_other], both.col[is_other], both.data[is_other]
+    cosine = shared / (np.sqrt(counts[row] * counts[column]) + SHRINKAGE)
+    return scipy.sparse.csr_array((cosine.astype(np.float32), (row, column)), shape=both.shape)
+
+
+METHOD = Links(_learn)

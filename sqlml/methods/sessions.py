@@ -1,0 +1,62 @@
+"""Nearest histories (V-SKNN, Ludewig & Jannach 2018): those that share most with this one, its latest items foremost."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse
+
+from sqlml.logs import Log
+from sqlml.methods.base import Weights, silent
+from sqlml.methods.ranking import DECAY, DECAYS, Scores
+from sqlml.options import ModelOptions
+from sqlml.training import Watch
+
+NEIGHBOURS, MOST_HISTORIES, MOST_SEEN, CHUNK = 200, 100_000, 100, 256
+"""Histories that speak for a customer; the newest so many are kept, of each the latest so many events."""
+
+
+class Sessions:
+    """Histories that resemble each other."""
+
+    decays = DECAYS
+
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+        """Keep the newest histories, each scaled by how long it is, and how rare every item is."""
+        latest = log.where(log.later < MOST_SEEN)
+        newest = np.full(len(latest), np.inf)
+        np.minimum.at(newest, latest.customers, latest.ages)
+        kept = latest.of(np.sort(np.argsort(newest, kind="stable")[:MOST_HISTORIES])).seen
+        counts = np.maximum(kept.sum(0), 1)
+        watch(1, 1, float("nan"))
+        return {
+            "starts": kept.indptr.astype(np.int32),
+            "items": kept.indices.astype(np.int32),
+            "rarity": np.log(kept.shape[0] / counts).astype(np.float32),
+            DECAY: np.ones(1, np.float32),
+        }
+
+    def scores(self, weights: Weights, log: Log) -> Scores:
+        """What the nearest histories hold, each by how near it is."""
+        starts, items = weights["starts"], weights["items"]
+        shape = (len(starts) - 1, log.n_items)
+        kept = scipy.sparse.csr_array((np.ones(len(items), np.float32), items, starts), shape=shape)
+        scale = 1 / np.sqrt(np.maximum(np.diff(starts), 1)).astype(np.float32)
+        towards = scipy.sparse.csr_array((kept * scale[:, None]).T)
+        parts = [_scores(weights, part, kept, towards) for part in log.chunks(CHUNK)]
+        return np.concatenate(parts) if parts else np.zeros((0, log.n_items), np.float32)
+
+
+def _scores(
+    weights: Weights, log: Log, kept: scipy.sparse.csr_array, towards: scipy.sparse.csr_array
+) -> Scores:
+    values = log.weights * weights[DECAY].item() ** log.later.astype(np.float32) * weights["rarity"][log.items]
+    near = np.asarray((log.matrix(values) @ towards).todense(), np.float32)
+    most = min(NEIGHBOURS, near.shape[1])
+    places = np.argpartition(-near, most - 1, 1)[:, :most]
+    found = scipy.sparse.csr_array(
+        (np.take_along_axis(near, places, 1).ravel(), places.ravel(), np.arange(len(log) + 1) * most), shape=near.shape
+    )
+    return np.asarray((found @ kept).todense(), np.float32)
+
+
+METHOD = Sessions()
