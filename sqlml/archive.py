@@ -19,7 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from sqlml import behavior, catalog, encoding, explanation, lifecycle, options, pipeline, queries, registry, vetting
+from sqlml import (
+    behavior,
+    catalog,
+    encoding,
+    explanation,
+    lifecycle,
+    options,
+    pipeline,
+    queries,
+    recommender,
+    registry,
+    vetting,
+)  # fmt: skip
 from sqlml.catalog import Catalog, Dump, Version
 from sqlml.errors import ModelError, SqlmlError, first_line
 from sqlml.lifecycle import Workplace
@@ -27,6 +39,7 @@ from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, TARGET_TASKS, Task, require_method
 from sqlml.transforms import Encoder, Target
+from sqlml.udf import EVENTS
 from sqlml.vetting import RELATION, VALUES, Vetter, quoted
 
 FORMAT = 1
@@ -38,6 +51,8 @@ MOST_FILES, MOST_LISTS = 300, 1 << 22
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Others unpack to any size at one go."""
 DTYPES = {"float32", "int32"}
+TABLES = {"curve": VALUES, "similar": VALUES, "recommend": f"{RELATION}, k INTEGER := 10"}
+"""What the table macro of a kind takes, where that is not a relation alone."""
 _NAME = re.compile(r"weights\.safetensors|tables/[a-z_]{1,40}\.json|macros/(0|[1-9][0-9]{0,2})\.sql")
 _ID = re.compile(r"[0-9a-f]{12}")
 
@@ -271,7 +286,7 @@ def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> 
     for kind, suffix, is_table in task.named(""):
         path = ("main", catalog.placeholder(version.version_id, suffix))
         if is_table:
-            tables[path] = VALUES if kind == "curve" else RELATION
+            tables[path] = TABLES.get(kind, RELATION)
         else:
             own.add(path)
     udfs = {registry.udf_name(kind, version.version_id) for kind in version.function_kinds}
@@ -322,7 +337,9 @@ def _require_inputs(cursor: duckdb.DuckDBPyConnection, version: Version) -> None
     else:
         query = f"SELECT {queries.STRUCT} FROM ml.{internal['features']}(NULL)"
     given = cursor.execute(f"DESCRIBE {query}").fetchall()[0][1]
-    if given != str(duckdb.struct_type(dict.fromkeys(columns.names, "FLOAT"))):
+    is_ranked = columns.target.kind == "items"
+    wanted = duckdb.sqltype(EVENTS) if is_ranked else duckdb.struct_type(dict.fromkeys(columns.names, "FLOAT"))
+    if given != str(wanted):
         raise RefusedError("its macros give other inputs than its encoder has")
 
 
@@ -333,6 +350,9 @@ def _require_sound(version: Version, weights: bytes) -> None:
         raise RefusedError(f"its weights are of type {min(strange)}")
     if any(not np.isfinite(value).all() for key, value in stored.items() if key not in pipeline.WITH_GAPS):
         raise RefusedError("its weights are not finite")
+    if target.kind == "items":
+        recommender.require_sound(stored, version.encoder.columns[0].levels)
+        return
     shape = stored[pipeline.BACKGROUND].shape
     if shape != (explanation.BACKGROUND, columns):
         raise RefusedError(f"its background has the shape {shape}, not {(explanation.BACKGROUND, columns)}")

@@ -25,7 +25,7 @@ from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 MOVES = "__moves"
@@ -413,8 +413,9 @@ class Catalog:
         self._many("functions", new.version_id, suffixes)
         self._many("macros", new.version_id, list(enumerate(macros)))
         self._run("INSERT INTO ml.metrics SELECT ?, * FROM temp.sqlml_metrics", [new.version_id])
-        score = "list_max(score)" if new.encoder.target.kind == "classes" else "score"
-        label = "label.spend" if new.encoder.target.kind == "segment" else "label"
+        kind = new.encoder.target.kind
+        score = {"classes": "list_max(score)", "items": "score[1]"}.get(kind, "score")
+        label = "label.spend" if kind == "segment" else "label"
         self._run(
             queries.text("catalog/predictions", score=score, label=label),
             [new.version_id, new.tested, new.options.method],

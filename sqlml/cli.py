@@ -197,7 +197,7 @@ def train(db: Path, name: str, sql: Path | None, replace: bool, **given: object)
             _show_training(con, _statement_of(sql, name))
         return
     values = {key: value for key, value in given.items() if value is not None and value != []}
-    if "horizon" not in values:
+    if "horizon" not in values and values.get("task", "churn") in ("churn", "clv"):
         raise OptionError("How far ahead? Give --horizon, e.g. --horizon 90d. A file with --sql is the other way.")
     pairs = ", ".join(f"{key} = {_sql(value)}" for key, value in values.items())
     with terminal.open_database(db) as con:

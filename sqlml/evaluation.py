@@ -257,6 +257,7 @@ class HeldOut:
 
 METRICS = {
     "segment": "segment",
+    "items": "ranking",
     "binary": "binary",
     "classes": "classes",
     "value": "number",
@@ -280,9 +281,9 @@ def compare(cursor: duckdb.DuckDBPyConnection, held_out: HeldOut, seed: int, tar
     cursor.execute(query, {"draws": draws, "seed": seed}).fetchall()
 
 
-def _column(scores: Vector) -> pa.Array:
-    """Scores (n,) as numbers, (n, size) as lists."""
-    if scores.ndim == 1:
+def _column(scores: Vector | pa.Array) -> pa.Array:
+    """Scores (n,) as numbers, (n, size) as lists; what is Arrow already as it is."""
+    if isinstance(scores, pa.Array) or scores.ndim == 1:
         return pa.array(scores)
     return pa.FixedSizeListArray.from_arrays(pa.array(scores.reshape(-1)), scores.shape[1]).cast(pa.list_(pa.float32()))
 

@@ -33,6 +33,10 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.Table) ->
     """
     store = Catalog(place.cursor, place.database)
     version = store.version(name, number)
+    if version.encoder.target.kind == "items":
+        raise ModelError(
+            f"A recommender is judged by the next step of every customer: EVALUATE MODEL {name}, without a query."
+        )
     place.registry.register(version)
     place.cursor.register(ARROW, rows)
     with store.snapshot():
@@ -136,8 +140,11 @@ def explanation(store: Catalog, version: Version, query: str) -> str:
     """The query that puts beside the rows of another their answer and its explanation.
 
     Raises:
-        ModelError: It makes segments, which are not explained row by row.
+        ModelError: It makes segments or recommendations, which are not explained row by row.
     """
+    if version.encoder.target.kind == "items":
+        function = store.main_function(version.version_id)
+        raise ModelError(f"A recommendation comes with its reason: SELECT unnest({function}(customer_id)).")
     if version.encoder.target.kind == "segment":
         raise ModelError(
             f"A segment is told by what sets it apart: FROM ml.segments({literal(version.model)}); every feature is in "

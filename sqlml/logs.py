@@ -92,8 +92,8 @@ class Log:
 
         The ages stay those before the moment of the whole log. Who has one step alone keeps it, and has no last one.
         """
-        newest = self.ages[np.minimum(self.starts[1:] - 1, len(self.ages) - 1)] if len(self.ages) else self.ages[:0]
-        is_last = self.ages <= np.repeat(newest, self.lengths)
+        newest = self.ages[np.repeat(self.starts[1:] - 1, self.lengths)]
+        is_last = self.ages <= newest
         has_more = np.bincount(self.customers, ~is_last, minlength=len(self)) > 0
         is_last &= np.repeat(has_more, self.lengths)
         return self.where(~is_last), self.where(is_last)

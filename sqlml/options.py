@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard, TypeVar
 
 from sqlml.errors import OptionError, did_you_mean
 
-INTERVAL, TIMESTAMP, NAMES = "interval", "timestamp", "names"
+INTERVAL, TIMESTAMP, NAMES, WEIGHTS = "interval", "timestamp", "names", "weights"
 BLEND = "Net and linear model: half and half, or fitted on the held-out rows of the folds."
 
 
@@ -57,18 +57,30 @@ class BehaviorOptions(ModelOptions):
     """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
 
     method: str = option("auto", "How to learn; auto: what suits the task. The docs list the methods of each task.")
-    task: str | None = option(None, "What to predict: churn, clv or segment. Default: churn, or what predict says.")
+    task: str | None = option(
+        None, "What to predict: churn, clv, segment or recommend. Default: churn, or what predict says."
+    )
     predict: str | None = option(None, "A target in SQL: an aggregate over the future, e.g. sum(amount) > 100.")
     population: str | None = option(
         None, "Of whom: a condition on the history by as_of, e.g. max(event_time) > as_of - INTERVAL 60 DAY."
     )
     horizon: str | None = option(
-        None, "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required, but for segments.", kind=INTERVAL
+        None,
+        "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required for churn, clv and predict.",
+        kind=INTERVAL,
     )
     discount: float = option(
         0.0, "Of clv: the yearly rate by which money to come is worth less; 0: a plain sum.", minimum=0, maximum=10
     )
     period: str = option("1 month", "Of clv: the length of a period of the curve.", kind=INTERVAL)
+    repeat: str = option(
+        "auto",
+        "Of recommend: whether what a customer had may come again. auto: as it does in the data.",
+        choices=("auto", "true", "false"),
+    )
+    event_weights: tuple[tuple[str, float], ...] = option(
+        (), "Of recommend: what an event of a type counts, e.g. view=1,cart=3,purchase=5. Others: 1.", kind=WEIGHTS
+    )
     active_event: str | None = option(
         None, "The event type that counts as activity, or as a purchase. Default: any event, any with an amount."
     )
@@ -174,6 +186,8 @@ def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN40
     kind, type_name = spec.metadata.get("kind"), str(spec.type).removesuffix(" | None")
     if value is None:
         return None if "None" in str(spec.type) else spec.default
+    if kind == WEIGHTS:
+        return _weights(spec.name, value)
     if kind == NAMES:
         return tuple(str(v) for v in value) if isinstance(value, (list, tuple)) else (str(value),)
     if kind == INTERVAL and not _has_unit(value):
@@ -186,6 +200,26 @@ def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN40
             raise OptionError(f"Option {spec.name} cannot be '{text}'." + did_you_mean(text, choices, "values"))
         return text
     return _number(spec, type_name, value)
+
+
+def _weights(name: str, value: object) -> tuple[tuple[str, float], ...]:
+    """Pairs of a name and a number that is not negative, from a struct or map of SQL, or from a text."""
+    pairs: Iterable[object] = (
+        value.items() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    )
+    if isinstance(value, str):
+        pairs = [each.rpartition("=")[::2] for each in value.split(",")]
+    found = []
+    for pair in pairs:
+        key, weight = pair if isinstance(pair, (list, tuple)) and len(pair) == 2 else (pair, "")  # noqa: PLR2004
+        try:
+            number = float(str(weight))
+        except ValueError:
+            number = -1.0
+        if not 0 <= number < math.inf:
+            raise OptionError(f"Option {name} = {value!r}: give each type a number of 0 or more, e.g. view=1,cart=3.")
+        found.append((str(key).strip(), number))
+    return tuple(found)
 
 
 def flag(name: str, value: object) -> bool:

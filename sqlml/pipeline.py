@@ -20,6 +20,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from sqlml import (
+    behavior,
     cutoffs,
     evaluation,
     explanation,
@@ -29,6 +30,8 @@ from sqlml import (
     macros,
     options,
     planning,
+    recommendations,
+    recommender,
     rehearsal,
     search,
     segments,
@@ -48,10 +51,10 @@ from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
 from sqlml.tabular import Learned
-from sqlml.tasks import METHODS, QUERY_TASKS, SEGMENT, require_method
+from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, require_method
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Encoder, Target
-from sqlml.udf import BUCKETS, Forward
+from sqlml.udf import BUCKETS, Answer, Forward
 
 CALIBRATION, BACKGROUND = "calibration", "background"
 WITH_GAPS = {BACKGROUND, MAP_INPUTS}
@@ -78,6 +81,8 @@ def create_behavior_model(
     started = time.monotonic()
     chosen = options.make(BehaviorOptions, values)
     store = Catalog(place.cursor, place.database)
+    if chosen.task == RECOMMEND.name:
+        return _create_recommender(place, store, name, chosen, is_replace=is_replace, is_gated=rival is not None)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
@@ -123,6 +128,44 @@ def create_behavior_model(
         moves=trained.moves,
     )
     statements = list(macros.of_behavior(new, recipe.source.frame, _conformal(plan, tested, trained, new)))
+    return _publish(place, store, new, statements, is_replace=is_replace)
+
+
+def _create_recommender(
+    place: Workplace, store: Catalog, name: str, chosen: BehaviorOptions, *, is_replace: bool, is_gated: bool
+) -> Version:
+    started = time.monotonic()
+    if is_gated:
+        raise OptionError("A recommender is chosen anew at every retraining, and has no gate. Retrain without gate.")
+    planning.require_task(chosen, RECOMMEND)
+    with store.snapshot(), place.progress(f"Training {name}") as stage:
+        source = recommendations.frame(place.cursor, chosen)
+        known = behavior.facts(place.cursor)
+        as_of = planning.moment(place.cursor, known, chosen)
+        functions = RECOMMEND.named(name)
+        lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
+        learned = recommendations.learn(place.cursor, source, chosen, as_of, stage)
+    (column,) = learned.encoder.columns
+    new = NewVersion(
+        model=name,
+        task=RECOMMEND.name,
+        trained_until=as_of,
+        tested="on the last step",
+        options=learned.options,
+        key_type=source.behavior.events["customer_id"],
+        encoder=learned.encoder,
+        input_sql=macros.feature_sql(source, learned.encoder)[0],
+        packages={package: package_version(package) for package in PACKAGES},
+        fingerprint={**vars(known)},
+        seconds=time.monotonic() - started,
+        weights=learned.weights,
+        features=[(column.source, True, f"{len(column.levels):,} items")],
+        trials=_trials(learned.trials),
+        warnings=(),
+        training_log=(),
+        functions=functions,
+    )
+    statements = list(macros.of_recommender(new, source))
     return _publish(place, store, new, statements, is_replace=is_replace)
 
 
@@ -320,6 +363,10 @@ def backtest(place: Workplace, name: str, start: str, end: str, every: str) -> V
         raise ModelError(
             f"BACKTEST needs a model of customers and time; '{name}' is one of rows: EVALUATE MODEL {name} ON query."
         )
+    if version.task == RECOMMEND.name:
+        raise ModelError(
+            f"'{name}' recommends and is tested on the next step of every customer: EVALUATE MODEL {name}."
+        )
     found = []
     with store.snapshot(), place.progress(f"Back-testing {name}") as stage:
         plan = planning.of(place.cursor, planning.without_as_of(version.options))
@@ -341,13 +388,17 @@ def _titled(stage: Stage, title: str, name: str) -> Watch:
     return stage(title + name)
 
 
-def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward:
+def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Forward | Answer:
     """The compiled forward pass of a stored version: inputs (columns, rows) → answers, or the effects of its columns.
+
+    Of a recommender: a function of Arrow arrays.
 
     Raises:
         CatalogError: The weights are missing or damaged.
     """
     weights = Catalog(cursor, version.database).weights(version.version_id)
+    if version.encoder.target.kind == "items":
+        return recommender.answers(weights, version.encoder.columns[0].levels, asked)
     return compiled(weights, version.encoder, version.options, asked)
 
 
@@ -460,7 +511,8 @@ def _publish(
 
     Names are checked once more within: a training is long enough for others to take them.
     """
-    new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
+    if BACKGROUND in new.weights:
+        new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
     place.registry.register(new.as_version(0, place.database))
     names = [function for _, function, _ in new.functions]
     try:

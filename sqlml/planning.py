@@ -20,7 +20,7 @@ from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
-OF_TASK = {"clv": ("discount", "period"), "segment": ("k", "min_size")}
+OF_TASK = {"clv": ("discount", "period"), "segment": ("k", "min_size"), "recommend": ("repeat", "event_weights")}
 """Options of one task alone."""
 MOST_PERIODS = 400
 SEGMENT_HORIZON = timedelta(days=90)
@@ -105,6 +105,25 @@ def _periods(
     return Periods(tuple(end for end in ends if end < days - LEAST_PERIOD * ends[0]), chosen.discount)
 
 
+def moment(cursor: duckdb.DuckDBPyConnection, known: Facts, chosen: BehaviorOptions) -> datetime:
+    """The last moment that a training may know.
+
+    Raises:
+        OptionError: It lies in the future, or before the first event.
+        DataError: All events lie at one moment.
+    """
+    as_of = known.newest_event
+    if chosen.as_of is not None:
+        as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
+    if as_of > known.now:
+        raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
+    if known.first_event == known.newest_event:
+        raise DataError(f"All events lie at one moment ({known.first_event}): nothing can be learnt from them.")
+    if as_of <= known.first_event:
+        raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
+    return as_of
+
+
 def without_as_of(chosen: BehaviorOptions) -> BehaviorOptions:
     """The same recipe, free to know everything that has happened by now."""
     return replace(chosen, as_of=None)
@@ -147,13 +166,22 @@ def task_of(chosen: BehaviorOptions, label: Label) -> Task:
         task = TARGET_TASKS["binary" if label.is_binary else "value"]
     else:
         task = _named_task(chosen.task or "churn")
+    require_task(chosen, task)
+    return task
+
+
+def require_task(chosen: BehaviorOptions, task: Task) -> None:
+    """Check that the options are such as the task has.
+
+    Raises:
+        OptionError: The method, or an option, is one of another task.
+    """
     if chosen.method != "auto":
         require_method(task, chosen.method)
     defaults = {f.name: f.default for f in fields(BehaviorOptions)}
     for owner, names in OF_TASK.items():
         if owner != task.name and (foreign := [n for n in names if getattr(chosen, n) != defaults[n]]):
             raise OptionError(f"Option {foreign[0]} is one of task {owner}; this is {task.name}.")
-    return task
 
 
 def _named_task(name: str) -> Task:
@@ -164,15 +192,7 @@ def _named_task(name: str) -> Task:
 
 
 def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Facts) -> tuple[datetime, timedelta]:
-    as_of = known.newest_event
-    if chosen.as_of is not None:
-        as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
-    if as_of > known.now:
-        raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
-    if known.first_event == known.newest_event:
-        raise DataError(f"All events lie at one moment ({known.first_event}): nothing can be learnt from them.")
-    if as_of <= known.first_event:
-        raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
+    as_of = moment(cursor, known, chosen)
     horizon = interval(cursor, "horizon", chosen.horizon, as_of)
     if horizon is None and chosen.task == SEGMENT.name:
         return as_of, min(SEGMENT_HORIZON, (as_of - known.first_event) / 4)

@@ -50,13 +50,16 @@ class Behavior:
 class Frame:
     """Features of whom, and from what: the relations, the attributes named, a condition over the history by as_of.
 
-    `order` is the condition that makes an event a purchase, where features of orders are wanted.
+    `order` is the condition that makes an event a purchase, where features of orders are wanted. `folder` is the one of
+    `sql/` whose files are the features; `weight` what an event counts for a recommender.
     """
 
     behavior: Behavior
     attributes: Sequence[str] = ()
     population: str = "true"
     order: str = ""
+    folder: str = "features"
+    weight: str = "1"
 
 
 def identifier(name: str) -> str:
@@ -113,7 +116,7 @@ def folder(name: str) -> tuple[SqlFile, ...]:
 def feature_files(frame: Frame) -> list[SqlFile]:
     """The feature files whose needs are met; attributes only where some are named, orders where they are wanted."""
     wanted = {"customers": bool(frame.attributes), "orders": bool(frame.order)}
-    usable = [f for f in folder("features") if all(wanted.get(need, True) for need in f.needs)]
+    usable = [f for f in folder(frame.folder) if all(wanted.get(need, True) for need in f.needs)]
     return [f for f in usable if all(need == "orders" or frame.behavior.has(need) for need in f.needs)]
 
 
@@ -169,7 +172,9 @@ def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
         relations.append(("customers", _customers(behavior, attributes)))
     if behavior.items:
         relations.append(("items", text("binding/items")))
-    relations += [(f"{name}_features", text(f"features/{name}", order=frame.order)) for name in names]
+    relations += [
+        (f"{name}_features", text(f"{frame.folder}/{name}", order=frame.order, weight=frame.weight)) for name in names
+    ]
     ctes = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{body})" for name, body in relations)
     joins = "".join(f"\n  LEFT JOIN {name}_features USING (customer_id, as_of)" for name in names)
     return f"WITH {ctes}\n{select}\nFROM spine{joins}"

@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
-from typing import cast
+from typing import Any, cast
 
 import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from sqlml.catalog import Version
 from sqlml.errors import ModelError, did_you_mean
-from sqlml.udf import Forward, Scorer, Udf
+from sqlml.udf import Answer, Answerer, Forward, Scorer, Udf
 
 GROUP = "sqlml.udfs"
-Loader = Callable[[duckdb.DuckDBPyConnection, Version, str], Forward]
+Loader = Callable[[duckdb.DuckDBPyConnection, Version, str], Forward | Answer]
 
 
 @cache
@@ -50,7 +50,7 @@ def udf_name(udf_kind: str, version_id: str) -> str:
     return f"__sqlml_{udf_kind}_{version_id}"
 
 
-_alive: dict[str, Scorer] = {}
+_alive: dict[str, Scorer | Answerer] = {}
 """Functions belong to the database instance, which may outlive their connection: calling a freed one crashes."""
 
 
@@ -59,7 +59,7 @@ class Registry:
 
     def __init__(self, root: duckdb.DuckDBPyConnection, loader: Loader) -> None:
         self._root, self._loader = root, loader
-        self._scorers: dict[str, Scorer] = {}
+        self._scorers: dict[str, Scorer | Answerer] = {}
         self._databases: dict[str, str] = {}
 
     def register(self, version: Version) -> None:
@@ -84,7 +84,7 @@ class Registry:
             return
         root = weakref.ref(self._root)
 
-        def load() -> Forward:
+        def load() -> Forward | Answer:
             try:
                 with cast("duckdb.DuckDBPyConnection", root()).cursor() as cursor:
                     database = self._databases[version.version_id]
@@ -95,12 +95,13 @@ class Registry:
                     "Keep it open, or call sqlml.register() with the connection that stays."
                 ) from error
 
-        scorer = Scorer(udf, load)
+        scorer = Answerer(load) if udf.takes else Scorer(udf, load)
         struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
+        types: list[Any] = [duckdb.sqltype(each) for each in udf.takes] or [struct]
         self._root.create_function(
             name,
             scorer,
-            [struct],
+            types,
             duckdb.sqltype(udf.returns),
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,

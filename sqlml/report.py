@@ -91,6 +91,10 @@ METRICS = (
     Metric("silhouette", "Silhouette", "how much nearer rows are to their own segment; 1 is best"),
     Metric("davies_bouldin", "Davies–Bouldin", "width of segments over their distance; less is better"),
     Metric("n_segments", "Segments", "that rows fell into", count, has_interval=False),
+    Metric("hit_rate_10", "HR@10", "customers of whose next step something is among the first ten"),
+    Metric("ndcg_10", "NDCG@10", "the same, where a higher place counts more"),
+    Metric("mrr_10", "MRR@10", "one over the place of the first that came"),
+    Metric("recall_20", "Recall@20", "share of the next step among the first twenty", is_tile=False),
     Metric("accuracy", "Accuracy", "rows whose likeliest class is right", percent),
     Metric("auc", "AUC", "how often a positive row scores above a negative one; 0.5 is chance"),
     Metric("normalized_gini", "Normalised Gini", "how well customers are ranked by what they will spend; 1 is perfect"),
@@ -208,7 +212,7 @@ def _held_out(source: _Source, version: Version) -> Iterator[Figure]:
     """What the rows held out show; nothing where there are none."""
     kind = version.encoder.target.kind
     rows = source.rows("SELECT count(*) AS n, avg(label) AS base_rate FROM ml.predictions WHERE version_id = $1")[0]
-    if not rows["n"]:
+    if not rows["n"] or kind == "items":
         return
     if kind == "binary":
         yield from _of_two_classes(source, rows["base_rate"])

@@ -7,8 +7,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlml.errors import OptionError, did_you_mean
-from sqlml.methods import autoencoder, bgnbd, dec, forecast, kmeans, linear, net, rfm, ziln
+from sqlml.methods import (
+    autoencoder,
+    bgnbd,
+    dec,
+    directed,
+    ease,
+    forecast,
+    ials,
+    kmeans,
+    knn,
+    linear,
+    net,
+    own,
+    popular,
+    rfm,
+    rules,
+    sessions,
+    ziln,
+)  # fmt: skip
 from sqlml.methods.base import Method
+from sqlml.methods.ranking import Ranker
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,17 @@ METHODS: Mapping[str, Method] = {
     "autoencoder": autoencoder.METHOD,
     "dec": dec.METHOD,
 }
+RANKERS: Mapping[str, Ranker] = {
+    "rules": rules.METHOD,
+    "directed": directed.METHOD,
+    "ease": ease.METHOD,
+    "knn": knn.METHOD,
+    "sessions": sessions.METHOD,
+    "ials": ials.METHOD,
+    "own": own.METHOD,
+    "popular": popular.METHOD,
+}
+"""The methods of recommenders, which rank items."""
 
 CHURN = Task(
     name="churn",
@@ -89,7 +119,19 @@ SEGMENT = Task(
     methods=("forecast", "rfm", "kmeans", "autoencoder", "dec"),
     beside=("rfm", "kmeans"),
 )
-BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN, "clv": CLV, "segment": SEGMENT}
+RECOMMEND = Task(
+    name="recommend",
+    functions=(
+        Function("{model}", "recommend"),
+        Function("{model}_at", "recommend", is_table=True),
+        Function("{model}_score", "affinity"),
+        Function("{model}_similar", "similar", is_table=True),
+    ),
+    macros="recommend",
+    methods=("blend", *RANKERS),
+    beside=("popular",),
+)
+BEHAVIOR_TASKS: Mapping[str, Task] = {"churn": CHURN, "clv": CLV, "segment": SEGMENT, "recommend": RECOMMEND}
 """The targets that have a name."""
 _AMOUNT = Task(
     name="regression",

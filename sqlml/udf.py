@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,17 @@ from numpy.typing import NDArray
 
 Forward = Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]]
 """Inputs (columns, rows) with NaN for missing → results, first axis rows."""
+Kind = TypeVar("Kind")
+Answer = Callable[..., pa.Array]
+"""What a function takes, as Arrow arrays → its results."""
+EVENTS = "STRUCT(events STRUCT(item VARCHAR, weight FLOAT, age DOUBLE)[])"
+"""What a customer had to do with items, the earliest first: SQL type of the input of a recommender."""
 BUCKETS = (1, 64, 256, 1024, 2048)
 """Rows a compiled forward is made for; a batch is padded to the next one. DuckDB's own batches hold up to 2048."""
+
+
+def _as_it_is(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:
+    return pa.array(results, mask=None if known is None else ~known)
 
 
 @dataclass(frozen=True)
@@ -25,14 +34,17 @@ class Udf:
         kind: The name of the file.
         returns: SQL type of a result.
         finish: Results of the forward pass, and which rows had input (None: all), → Arrow array, NULL elsewhere.
-        asks: What is computed from the inputs: the `answers` of the model, the `effects` of its columns on them, or the
-            `curve` of a spend, period by period.
+        asks: What is computed from the inputs: the `answers` of the model, the `effects` of its columns on them, the
+            `curve` of a spend, period by period, or of a recommender `items`, `affinities` or what is `similar`.
+        takes: SQL types of the arguments, where they are not one struct of the model's columns: what is asked then
+            takes and gives Arrow arrays.
     """
 
     kind: str
     returns: str
-    finish: Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array]
+    finish: Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array] = _as_it_is
     asks: str = "answers"
+    takes: tuple[str, ...] = ()
 
 
 def lists(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:
@@ -43,17 +55,42 @@ def lists(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.A
     return pa.ListArray.from_arrays(pa.array(ends), pa.array(flat.reshape(-1)), mask=mask)
 
 
+class Loaded(Generic[Kind]):
+    """What is loaded at the first use, once, whatever thread is first."""
+
+    def __init__(self, load: Callable[[], Kind]) -> None:
+        self._load = load
+        self._found: Kind | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Kind:
+        """Load it, or give what was loaded."""
+        if self._found is None:
+            with self._lock:
+                self._found = self._found or self._load()
+        return self._found
+
+
+class Answerer:
+    """The Python side of a UDF of two Arrow arrays: thread-safe, loads its model at the first call."""
+
+    def __init__(self, load: Callable[[], Answer]) -> None:
+        self._loaded = Loaded(load)
+
+    def __call__(self, of: pa.ChunkedArray, asked: pa.ChunkedArray) -> pa.Array:
+        """A batch of arguments in; a batch of results out."""
+        return self._loaded()(_whole(of), _whole(asked))
+
+
 class Scorer:
     """The Python side of one version's UDF: thread-safe, loads its model at the first call."""
 
     def __init__(self, udf: Udf, load: Callable[[], Forward]) -> None:
-        self._udf, self._load = udf, load
-        self._forward: Forward | None = None
-        self._lock = threading.Lock()
+        self._udf, self._loaded = udf, Loaded(load)
 
     def __call__(self, argument: pa.ChunkedArray) -> pa.Array:
         """A batch of structs, one float field a column, in; a batch of results out."""
-        structs = argument.chunk(0) if argument.num_chunks == 1 else argument.combine_chunks()
+        structs = _whole(argument)
         known = np.asarray(structs.is_valid()) if structs.null_count else None
         if known is not None and not known.any():
             return self._udf.finish(np.zeros(len(structs), np.float32), known)
@@ -70,8 +107,6 @@ class Scorer:
         inputs = np.asarray(batch).T
         return self._loaded()(inputs if rows == size else np.pad(inputs, ((0, 0), (0, size - rows))))[:rows]
 
-    def _loaded(self) -> Forward:
-        if self._forward is None:
-            with self._lock:
-                self._forward = self._forward or self._load()
-        return self._forward
+
+def _whole(argument: pa.ChunkedArray) -> pa.Array:
+    return argument.chunk(0) if argument.num_chunks == 1 else argument.combine_chunks()

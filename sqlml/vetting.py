@@ -91,7 +91,7 @@ _FOREIGN = re.compile(r"[^\w\x00-\x7f]")
 _HEAD = re.compile(r'CREATE OR REPLACE MACRO (main|ml)\.("[^"]++"|\w++)(?=\()')
 _INNER = r"'[^']*+'|\"[^\"]*+\"|[\w ,\[\]]++"
 _TYPE = rf"[A-Z][A-Z_]*+(?: [A-Z]++)*+(?:\((?:{_INNER}|\((?:{_INNER})*+\))*+\))?(?:\[\d*+\])*+"
-_PARAMETER = rf"(?:__sqlml_[a-z]++|coverage)(?: {_TYPE})?(?: := \d++(?:\.\d++)?)?"
+_PARAMETER = rf"(?:__sqlml_[a-z]++|coverage|k)(?: {_TYPE})?(?: := \d++(?:\.\d++)?)?"
 _PARAMETERS = re.compile(rf"\s*+\(({_PARAMETER}(?:, {_PARAMETER})*+)\)\s++AS\s++(TABLE\s++)?+")
 Path = tuple[str, ...]
 """Of a macro or a table: its schema, if it is named, and its name."""
@@ -118,7 +118,7 @@ class Vetter:
     Attributes:
         cursor: Of any database: it parses.
         scalars: (schema, name) of the macros that the statements may make and call.
-        tables: The same of table macros, each with its one parameter, or VALUES.
+        tables: The same of table macros, each with its parameters, or VALUES.
         udfs: What they may call beside macros and DuckDB's own.
         sizes: (schema, name) of what was made → its length, with all that it calls put in.
     """
@@ -230,7 +230,7 @@ class Vetter:
         is_own = path in self.scalars or path in self.tables or path in SHARED
         if not is_own and not (len(path) == 1 and path[0] in FUNCTIONS | self.udfs):
             raise ModelError(f"a macro calls {'.'.join(path)}")
-        if path == ("query_table",) or self.tables.get(path) == RELATION:
+        if path == ("query_table",) or self.tables.get(path, VALUES).startswith(RELATION):
             given = [argument["expression"].get("column_names") for argument in node["arguments"]]
             if given != [[RELATION]]:
                 raise ModelError(f"a macro hands a relation of its own to {path[-1]}")

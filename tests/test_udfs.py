@@ -15,6 +15,8 @@ FUNCTIONS = [
     *AT, "churn_explain", "spend_interval", "spend_explain", "clv_interval", "clv_curve", "clv_explain",
     "segment_name",
 ]  # fmt: skip
+OF_ITEMS = ("recommend", "recommend_at", "recommend_score", "recommend_similar")
+"""In tests/test_recommend.py."""
 CLV = f"CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 60 DAY, discount = 0.1, {FAST})"
 SEGMENT = "CREATE MODEL segment OPTIONS (task = 'segment', method = 'forecast', k = 5)"
 SPEND = f"""CREATE MODEL spend PREDICT sum(amount) FOR EACH CUSTOMER
@@ -48,8 +50,8 @@ def test_a_file_is_named_like_its_kind():
 def test_every_function_of_behaviour_models_is_in_the_suite():
     tasks = (*BEHAVIOR_TASKS.values(), *TARGET_TASKS.values())
     suffixes = {f.pattern.removeprefix("{model}") for task in tasks for f in task.functions}
-    models = re.compile("^(churn|spend|clv|segment)")
-    assert {models.sub("", name) for name in (*FUNCTIONS, *AT.values())} == suffixes
+    models = re.compile("^(churn|spend|clv|segment|recommend)")
+    assert {models.sub("", name) for name in (*FUNCTIONS, *AT.values(), *OF_ITEMS)} == suffixes
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

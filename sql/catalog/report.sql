@@ -1,18 +1,19 @@
 -- sql/catalog/report.sql: the record of one version in plain rows: what CREATE MODEL returns
 WITH v AS (FROM ml.versions WHERE version_id = $1
 ), functions AS (
-    SELECT row_number() OVER (ORDER BY f.rowid) AS place, v.model || suffix AS name, is_table, suffix = '_at' AS is_at, v.query,
+    SELECT row_number() OVER (ORDER BY f.rowid) AS place, f.kind, v.model || suffix AS name, is_table, suffix = '_at' AS is_at, v.query,
            CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_]*') THEN name ELSE '"' || replace(name, '"', '""') || '"' END AS called
     FROM ml.functions f, v WHERE f.version_id = $1
 ), figures AS (
     SELECT *, [CASE WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
     FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL
 ), metric AS (
-    SELECT method, population, coalesce(min(value) FILTER (metric IN ('log_loss', 'rmse')), 1 - min(value) FILTER (metric = 'eta2_spend')) AS loss,
+    SELECT method, population, coalesce(min(value) FILTER (metric IN ('log_loss', 'rmse')), 1 - min(value) FILTER (metric IN ('eta2_spend', 'ndcg_10'))) AS loss,
            string_agg(label || ' ' || shown[1] || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{}, {}]', shown[2], shown[3]) END,
                       ', ' ORDER BY place) AS detail
     FROM figures JOIN (VALUES (.1, 'eta2_spend', 'η² of later spend', true), (.2, 'eta2_orders', 'of later orders', false), (.3, 'stability', 'stability', false),
-         (.4, 'silhouette', 'silhouette', false), (.5, 'davies_bouldin', 'Davies–Bouldin', false), (.6, 'n_segments', 'segments', false), (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+         (.4, 'silhouette', 'silhouette', false), (.5, 'davies_bouldin', 'Davies–Bouldin', false), (.6, 'n_segments', 'segments', false),
+         (.7, 'hit_rate_10', 'HR@10', true), (.8, 'ndcg_10', 'NDCG@10', true), (.9, 'mrr_10', 'MRR@10', false), (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
          (4.2, 'bias', 'bias', true), (4.4, 'spearman', 'Spearman', false), (4.6, 'decile_mape', 'decile MAPE', false),
          (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
          (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
@@ -38,7 +39,11 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
            || format('. Stability {:.2f}, quality {:.3f}', stability, quality) FROM tried WHERE is_chosen
     UNION ALL SELECT 1, 5, 'model', 'seconds', round(seconds, 1)::VARCHAR FROM v
     UNION ALL SELECT 2, place, 'function', name,
-           CASE WHEN is_at THEN format('FROM {}(''relation with customer_id [, as_of]'')', called)
+           CASE WHEN kind = 'recommend' AND is_at THEN format('FROM {}(''relation with customer_id [, as_of]'' [, k])', called)
+                WHEN kind = 'recommend' THEN format('SELECT {}(customer_id [, k] [, as_of])', called)
+                WHEN kind = 'affinity' THEN format('SELECT {}(customer_id, item_id [, as_of])', called)
+                WHEN kind = 'similar' THEN format('FROM {}(item_id [, k])', called)
+                WHEN is_at THEN format('FROM {}(''relation with customer_id [, as_of]'')', called)
                 WHEN is_table THEN format('FROM {}(customer_id [, as_of])', called)
                 WHEN query IS NULL THEN format('SELECT {}(customer_id [, as_of])', called)
                 ELSE format('SELECT {}(t) FROM t', called) END FROM functions

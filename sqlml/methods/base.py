@@ -19,6 +19,11 @@ Weights = Mapping[str, NDArray[np.float32]]
 Forward = Callable[[Weights, jax.Array], jax.Array]
 
 
+def one(value: float) -> NDArray[np.float32]:
+    """A number as it is stored."""
+    return np.array([value], np.float32)
+
+
 def silent(epoch: int, epochs: int, loss: float) -> None:
     """A watch that shows nothing."""
 

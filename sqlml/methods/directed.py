@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sqlml.logs import Log
-from sqlml.methods.ranking import Links, Matrix, require_dense, together
+from sqlml.methods.ranking import Links, Matrix, together
 from sqlml.options import ModelOptions
 
 PAST, FUTURE = 0.9, 0.5
@@ -23,7 +23,6 @@ LEAST = 0.01
 
 
 def _learn(log: Log, options: ModelOptions) -> Matrix:
-    require_dense(log.n_items, "directed")
     span = int(np.log(LEAST) / np.log(PAST))
     gram = np.asarray(together(log, _of_past, span).todense(), np.float32)
     gram += gram.T
@@ -48,4 +47,4 @@ def _of_future(distance: int, later: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.full(len(later), (PAST**between * FUTURE ** (distance - 1.0 - between)).sum(), np.float32)
 
 
-METHOD = Links(_learn)
+METHOD = Links(_learn, is_dense=True)

@@ -7,14 +7,13 @@ import jax.scipy.linalg
 import numpy as np
 
 from sqlml.logs import Log
-from sqlml.methods.ranking import Links, Matrix, require_dense
+from sqlml.methods.ranking import Links, Matrix
 from sqlml.options import ModelOptions
 
 PENALTY = 100.0
 
 
 def _learn(log: Log, options: ModelOptions) -> Matrix:
-    require_dense(log.n_items, "ease")
     gram = np.asarray((log.seen.T @ log.seen).todense(), np.float32)
     gram[np.diag_indices_from(gram)] += PENALTY
     factor = jax.scipy.linalg.cho_factor(jnp.asarray(gram), lower=True, overwrite_a=True)
@@ -24,4 +23,4 @@ def _learn(log: Log, options: ModelOptions) -> Matrix:
     return found
 
 
-METHOD = Links(_learn)
+METHOD = Links(_learn, is_dense=True)

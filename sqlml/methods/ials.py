@@ -6,8 +6,6 @@ solved for when they are asked about, from what they had by then.
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +13,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from sqlml.logs import Log
-from sqlml.methods.base import Weights, silent
+from sqlml.methods.base import Weights, one, silent
 from sqlml.methods.ranking import DECAY, Scores
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
@@ -23,8 +21,8 @@ from sqlml.training import Watch
 FACTORS, SWEEPS = 64, 12
 UNOBSERVED, PENALTY, FREQUENCY = 0.1, 0.003, 1.0
 """What a pair that was not seen counts; the penalty, and the power of the frequency that it grows with."""
-MOST_SEEN, CHUNK_EVENTS, SMALLEST = 4096, 1 << 16, 8
-"""Of a row the latest so many entries; entries that are solved for at once; the smallest row is padded to so many."""
+MOST_SEEN, CHUNK_EVENTS, SMALLEST, MOST_ROWS = 4096, 1 << 16, 8, 512
+"""Of a row so many entries; entries and rows that are solved for at once; the shortest row is padded to so many."""
 DECAYS = (1.0, 0.95, 0.9, 0.8)
 
 
@@ -32,6 +30,7 @@ class Factors:
     """Customers and items as points."""
 
     decays = DECAYS
+    is_dense = False
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Alternate between customers and items."""
@@ -43,7 +42,7 @@ class Factors:
             customers = _solved(seen, items)
             items = _solved(by_item, customers)
             watch(sweep + 1, SWEEPS, float("nan"))
-        return {"factors": items, DECAY: np.ones(1, np.float32)}
+        return {"factors": items, DECAY: one(1)}
 
     def scores(self, weights: Weights, log: Log) -> Scores:
         """How near every item is to the customer's point."""
@@ -61,10 +60,11 @@ def _solved(seen: scipy.sparse.csr_array, others: NDArray[np.float32]) -> NDArra
     size = SMALLEST
     while size <= MOST_SEEN:
         rows = np.flatnonzero((lengths > size // 2 * (size > SMALLEST)) & (lengths <= size))
-        most = max(CHUNK_EVENTS // size, 1)
+        most = min(max(CHUNK_EVENTS // size, 1), MOST_ROWS)
         for start in range(0, len(rows), most):
             part = rows[start : start + most]
-            places, values = _padded(seen, part, size, most, len(others))
+            n = most if len(part) > most // SMALLEST else max(most // SMALLEST, 1)
+            places, values = _padded(seen, part, size, n, len(others))
             found[part] = np.asarray(_solve(padded, gram, places, values))[: len(part)]
         size *= 2
     return found
@@ -90,7 +90,7 @@ def _solve(others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Ar
     frequency = values.sum(1) + UNOBSERVED * (len(others) - 1)
     penalty = PENALTY * frequency**FREQUENCY
     left = jnp.einsum("nsf,nsg->nfg", weighted, had) + gram + penalty[:, None, None] * jnp.eye(others.shape[1])
-    return jax.scipy.linalg.solve(left, weighted.sum(1)[..., None], assume_a="pos")[..., 0]
+    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(left), weighted.sum(1)[..., None])[..., 0]
 
 
 METHOD = Factors()

@@ -18,6 +18,7 @@ class Popular:
     """Counts, decayed in time."""
 
     decays: tuple[float, ...] = ()
+    is_dense = False
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Count the events of each item."""

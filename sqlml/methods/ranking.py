@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from sqlml.errors import DataError
 from sqlml.logs import Log
-from sqlml.methods.base import Weights, silent
+from sqlml.methods.base import Weights, one, silent
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 
 Scores = NDArray[np.float32]
-Matrix = NDArray[np.float32] | scipy.sparse.csr_array
+Matrix: TypeAlias = Any
+"""Items by items, or customers by items: an array, or a compressed sparse one."""
 DECAY = "decay"
 DECAYS = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3)
 """How much less the event before counts than the one after it: what validation chooses from."""
@@ -33,14 +33,21 @@ MOST_DENSE = 20_000
 class Ranker(Protocol):
     """One way to rank items."""
 
-    decays: tuple[float, ...]
-    """What `weights["decay"]` may be: validation chooses. Empty: the method has none."""
+    @property
+    def decays(self) -> tuple[float, ...]:
+        """What `weights["decay"]` may be: validation chooses. Empty: the method has none."""
+        ...
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it holds a matrix of items by items, which is for no more than MOST_DENSE."""
+        ...
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Learn from all customers."""
         ...
 
-    def scores(self, weights: Weights, log: Log) -> Scores:
+    def scores(self, weights: Weights, log: Log) -> Matrix:
         """The score of every item after each history: (customers, items)."""
         ...
 
@@ -52,32 +59,34 @@ class Links:
     Attributes:
         learn: (log, options) → how strongly the item of a row leads to that of a column, (items, items).
         decays: See `Ranker`.
+        is_dense: See `Ranker`.
     """
 
     learn: Callable[[Log, ModelOptions], Matrix]
     decays: tuple[float, ...] = DECAYS
+    is_dense: bool = False
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Learn, and keep the strongest links."""
         found = strongest(self.learn(log, options), LINKS)
         watch(1, 1, float("nan"))
-        return {**found, DECAY: np.ones(1, np.float32)}
+        return {**found, DECAY: one(1)}
 
-    def scores(self, weights: Weights, log: Log) -> Scores:
+    def scores(self, weights: Weights, log: Log) -> Matrix:
         """Links of the history, weighted by how late in it an item stands."""
         history = log.matrix(log.weights * weights[DECAY].item() ** log.later.astype(np.float32))
-        return np.asarray((history @ links(weights, log.n_items)).todense(), np.float32)
+        return history @ links(weights, log.n_items)
 
 
 def links(weights: Weights, n_items: int) -> scipy.sparse.csr_array:
     """The links as they are stored, (items, items)."""
-    return scipy.sparse.csr_array((weights["values"], weights["items"], weights["starts"]), shape=(n_items, n_items))
+    stored = (weights["values"], weights["items"], weights["starts"])
+    return scipy.sparse.csr_array(stored, shape=(n_items, n_items))
 
 
 def strongest(matrix: Matrix, most: int) -> Weights:
     """Of each row the entries that are furthest from 0, as a compressed sparse matrix."""
-    rows = (_row(matrix, i, most) for i in range(matrix.shape[0]))
-    places, values = zip(*rows, strict=True)
+    places, values = zip(*(_row(matrix, i, most) for i in range(matrix.shape[0])), strict=True)
     starts = np.concatenate([[0], np.cumsum([len(each) for each in places])])
     return {
         "starts": starts.astype(np.int32),
@@ -96,19 +105,6 @@ def _row(matrix: Matrix, i: int, most: int) -> tuple[NDArray[np.integer], Scores
         kept = np.sort(np.argpartition(-np.abs(values), most)[:most])
         places, values = places[kept], values[kept]
     return places, values
-
-
-def require_dense(n_items: int, method: str) -> None:
-    """Check that a matrix of items by items fits.
-
-    Raises:
-        DataError: It does not.
-    """
-    if n_items > MOST_DENSE:
-        raise DataError(
-            f"Method {method} holds a matrix of items by items, which is for up to {MOST_DENSE:,} items; here are "
-            f"{n_items:,}. Methods knn, rules and ials have no such limit."
-        )
 
 
 def together(log: Log, kernel: Callable[[int, NDArray[np.int64]], NDArray[np.float32]], span: int) -> Matrix:

@@ -1,4 +1,4 @@
-"""Nearest histories (V-SKNN, Ludewig & Jannach 2018): those that share most with this one, its latest items foremost."""
+"""Nearest histories: those that share most with this one, the latest items first (V-SKNN, Ludewig & Jannach 2018)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 
 from sqlml.logs import Log
-from sqlml.methods.base import Weights, silent
+from sqlml.methods.base import Weights, one, silent
 from sqlml.methods.ranking import DECAY, DECAYS, Scores
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
@@ -19,6 +19,7 @@ class Sessions:
     """Histories that resemble each other."""
 
     decays = DECAYS
+    is_dense = False
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Keep the newest histories, each scaled by how long it is, and how rare every item is."""
@@ -32,7 +33,7 @@ class Sessions:
             "starts": kept.indptr.astype(np.int32),
             "items": kept.indices.astype(np.int32),
             "rarity": np.log(kept.shape[0] / counts).astype(np.float32),
-            DECAY: np.ones(1, np.float32),
+            DECAY: one(1),
         }
 
     def scores(self, weights: Weights, log: Log) -> Scores:
@@ -46,9 +47,7 @@ class Sessions:
         return np.concatenate(parts) if parts else np.zeros((0, log.n_items), np.float32)
 
 
-def _scores(
-    weights: Weights, log: Log, kept: scipy.sparse.csr_array, towards: scipy.sparse.csr_array
-) -> Scores:
+def _scores(weights: Weights, log: Log, kept: scipy.sparse.csr_array, towards: scipy.sparse.csr_array) -> Scores:
     values = log.weights * weights[DECAY].item() ** log.later.astype(np.float32) * weights["rarity"][log.items]
     near = np.asarray((log.matrix(values) @ towards).todense(), np.float32)
     most = min(NEIGHBOURS, near.shape[1])

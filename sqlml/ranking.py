@@ -1,0 +1,297 @@
+"""Several rankers together: which are taken and what each counts, whether items come again, and what is recommended."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+import scipy.sparse
+import scipy.special
+from numpy.typing import NDArray
+
+from sqlml.errors import DataError
+from sqlml.logs import Log
+from sqlml.methods.base import Weights, one, part
+from sqlml.methods.ranking import DECAY, MOST_DENSE, Matrix, Scores
+from sqlml.options import BehaviorOptions
+from sqlml.search import Trial
+from sqlml.tasks import RANKERS
+from sqlml.training import Stage
+
+SHARE, POPULARITY, REPEAT = "share", "popular.popularity", "repeat"
+"""Stored with a method: what it counts. Stored once: what is popular, and whether items come again."""
+AT = 10
+"""Metrics look at so many places."""
+MOST_TESTED, CANDIDATES = 4_000, 100
+"""Customers that choices are made on; the best items of each method that the blend is fitted to tell apart."""
+CELLS = 1 << 24
+"""Scores held at once."""
+LEAST_SHARE = 0.02
+"""A method that counts less in the blend is left out."""
+POPULAR_SHARE = 1e-6
+"""What popularity counts where nothing else tells items apart."""
+NEVER = np.iinfo(np.int32).max
+"""The rank of what is never recommended."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """What was chosen.
+
+    Attributes:
+        shares: Method → what its scores count, in units of their standard deviation over all items.
+        decays: Method → how much less an event counts than the one after it; 1 where the method has none.
+        is_repeat: Whether what a customer had is recommended again.
+    """
+
+    shares: Mapping[str, float]
+    decays: Mapping[str, float]
+    is_repeat: bool
+
+    def only(self, method: str) -> Blend:
+        """One method alone."""
+        return Blend({method: 1.0}, {method: self.decays.get(method, 1.0)}, self.is_repeat)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What validation found of one method: the NDCG with its best decay."""
+
+    method: str
+    decay: float
+    ndcg: float
+    seconds: float
+
+
+def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: Stage) -> tuple[Blend, list[Trial]]:
+    """Fit methods to all but the last step of each history; what predicts that step best is taken.
+
+    Args:
+        log: What may be known.
+        options: `method` is one of `methods`, `blend`, or `auto`: the best alone, or all together where that is better.
+        methods: What is tried.
+        stage: Name of a part of the training → what to call as it goes on.
+    """
+    past, last = log.without_last()
+    known, truth = _sample(past, last, options.seed)
+    tried = _possible(options, methods, log.n_items)
+    fitted: dict[str, Weights] = {}
+    judged: list[Judged] = []
+    is_repeat = _is_repeat(options, known, truth)
+    for method in tried:
+        if method == "own" and not is_repeat and options.method != method:
+            continue
+        found = _judge(method, past, options, known, truth, is_repeat=is_repeat, stage=stage)
+        fitted[method], each = found
+        judged.append(each)
+    best = max(judged, key=lambda j: j.ndcg)
+    decays = {each.method: each.decay for each in judged}
+    chosen = Blend({best.method: 1.0}, decays, is_repeat)
+    if len(judged) > 1:
+        blend = dataclasses.replace(chosen, shares=_shares(fitted, known, truth, is_repeat=is_repeat))
+        started = time.monotonic()
+        ndcg = _ndcg(ranks(combined(fitted, blend), blend, known, truth))
+        judged.append(Judged("blend", 1.0, ndcg, time.monotonic() - started))
+        if options.method == "blend" or ndcg > best.ndcg:
+            chosen = blend
+    return chosen, _trials(judged, chosen)
+
+
+def fit(log: Log, options: BehaviorOptions, blend: Blend, stage: Stage) -> dict[str, NDArray[np.float32]]:
+    """The arrays of everything that the blend needs, and of what is popular."""
+    weights: dict[str, NDArray[np.float32]] = {REPEAT: one(blend.is_repeat)}
+    for method in dict.fromkeys([*blend.shares, "knn", "popular"]):
+        found = RANKERS[method].fit(log, options, stage(method))
+        weights |= {f"{method}.{name}": value for name, value in found.items()}
+    for method, share in blend.shares.items():
+        weights[f"{method}.{SHARE}"] = one(share)
+        weights[f"{method}.{DECAY}"] = one(blend.decays[method])
+    return weights
+
+
+def combined(fitted: Mapping[str, Weights], blend: Blend) -> dict[str, NDArray[np.float32]]:
+    """Methods that were fitted one by one as the weights of a blend."""
+    found = {f"{method}.{name}": value for method in blend.shares for name, value in fitted[method].items()}
+    for method, share in blend.shares.items():
+        found |= {f"{method}.{SHARE}": one(share), f"{method}.{DECAY}": one(blend.decays[method])}
+    return found
+
+
+def scores(weights: Weights, log: Log) -> Scores:
+    """The blended score of every item after each history, (customers, items)."""
+    linked: Matrix | None = None
+    total = np.zeros((len(log), log.n_items), np.float32)
+    for method in (name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")):
+        mine = part(weights, method)
+        found = _scaled(RANKERS[method].scores(mine, log), mine[SHARE].item())
+        if isinstance(found, np.ndarray):
+            total += found
+        else:
+            linked = found if linked is None else linked + found
+    if linked is not None:
+        rows = np.repeat(np.arange(len(log)), np.diff(linked.indptr))
+        total[rows, linked.indices] += linked.data
+    if POPULARITY in weights:
+        total += POPULAR_SHARE * weights[POPULARITY]
+    return total
+
+
+def ranks(weights: Weights, blend: Blend, log: Log, truth: Log) -> list[NDArray[np.int64]]:
+    """Of each customer the ranks of what came, best first, from 1; among equals the worst. NEVER of what is masked."""
+    found: list[NDArray[np.int64]] = []
+    for known, true in _chunks(log, truth):
+        found += _ranks(masked(scores(weights, known), known, is_repeat=blend.is_repeat), true)
+    return found
+
+
+def masked(found: Scores, log: Log, *, is_repeat: bool) -> Scores:
+    """Scores without what the customer had."""
+    if not is_repeat:
+        found[log.customers, log.items] = -np.inf
+    return found
+
+
+def _ranks(found: Scores, true: Log) -> Iterator[NDArray[np.int64]]:
+    own = found[true.customers, true.items]
+    places = (found[true.customers] >= own[:, None]).sum(1)
+    places[np.isneginf(own)] = NEVER
+    for start, end in zip(true.starts, true.starts[1:], strict=False):
+        yield np.sort(places[start:end])
+
+
+def _chunks(log: Log, truth: Log) -> Iterator[tuple[Log, Log]]:
+    size = max(CELLS // max(log.n_items, 1), 1)
+    yield from zip(log.chunks(size), truth.chunks(size), strict=True)
+
+
+def _possible(options: BehaviorOptions, methods: Sequence[str], n_items: int) -> Sequence[str]:
+    """The method that is asked for, or those that so many items allow."""
+    if options.method not in ("auto", "blend"):
+        methods = (options.method,)
+    found = [method for method in methods if n_items <= MOST_DENSE or not RANKERS[method].is_dense]
+    if not found:
+        raise DataError(
+            f"Method {options.method} holds a matrix of items by items, for up to {MOST_DENSE:,} items; here are "
+            f"{n_items:,}. Methods rules, knn, sessions and ials have no such limit."
+        )
+    return found
+
+
+def _sample(past: Log, last: Log, seed: int) -> tuple[Log, Log]:
+    """Some of the customers that have a last step."""
+    customers = np.flatnonzero(last.lengths)
+    if not len(customers):
+        raise DataError(
+            "No customer has events with items at two different moments: there is no next step to learn from."
+        )
+    if len(customers) > MOST_TESTED:
+        customers = np.sort(np.random.default_rng(seed).choice(customers, MOST_TESTED, replace=False))
+    return past.of(customers), last.of(customers)
+
+
+def _is_repeat(options: BehaviorOptions, known: Log, truth: Log) -> bool:
+    """As asked for, or where what was had comes again oftener than a ranker would find it by recommending it all."""
+    if options.repeat != "auto":
+        return options.repeat == "true"
+    had = known.seen[truth.customers, truth.items]
+    return float(np.mean(had)) > LEAST_SHARE
+
+
+def _judge(
+    method: str, past: Log, options: BehaviorOptions, known: Log, truth: Log, *, is_repeat: bool, stage: Stage
+) -> tuple[Weights, Judged]:
+    started, ranker = time.monotonic(), RANKERS[method]
+    weights = ranker.fit(past, options, stage(method))
+    found = []
+    for decay in ranker.decays or (1.0,):
+        blend = Blend({method: 1.0}, {method: decay}, is_repeat)
+        found.append((_ndcg(ranks(combined({method: weights}, blend), blend, known, truth)), decay))
+    ndcg, decay = max(found)
+    return {**weights, DECAY: one(decay)}, Judged(method, decay, ndcg, time.monotonic() - started)
+
+
+def _ndcg(found: Sequence[NDArray[np.int64]]) -> float:
+    """The mean normalised discounted cumulative gain of the first places (Järvelin & Kekäläinen 2002)."""
+    best = 1 / np.log2(np.arange(AT) + 2)
+    gains = [(1 / np.log2(each[each <= AT] + 1)).sum() / best[: len(each)].sum() for each in found]
+    return float(np.mean(gains))
+
+
+def _scaled(found: Matrix, share: float) -> Matrix:
+    """In units of the standard deviation of each row."""
+    n = found.shape[1]
+    if isinstance(found, np.ndarray):
+        deviation = found.std(1)
+        return found * (share / np.where(deviation > 0, deviation, 1))[:, None]
+    squares = scipy.sparse.csr_array((found.data**2, found.indices, found.indptr), shape=found.shape)
+    variance = np.maximum(squares.sum(1) / n - (found.sum(1) / n) ** 2, 0)
+    factors = share / np.sqrt(np.where(variance > 0, variance, 1))
+    data = found.data * np.repeat(factors, np.diff(found.indptr))
+    return scipy.sparse.csr_array((data.astype(np.float32), found.indices, found.indptr), shape=found.shape)
+
+
+def _shares(fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat: bool) -> dict[str, float]:
+    """What each method counts: the multinomial likelihood of what came, among the best items of all methods.
+
+    Customers of whom no method has it among its best say nothing.
+    """
+    methods = list(fitted)
+    examples = [each for chunk in _chunks(known, truth) for each in _examples(fitted, *chunk, is_repeat=is_repeat)]
+    if not examples:
+        return dict.fromkeys(methods, 1.0)
+    inputs = np.concatenate([inputs for inputs, _ in examples])
+    is_true = np.concatenate([is_true for _, is_true in examples])
+    lengths = np.array([len(is_true) for _, is_true in examples])
+    starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
+
+    def loss(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        link = inputs @ shares
+        link -= np.repeat(np.maximum.reduceat(link, starts), lengths)
+        chances = np.exp(link)
+        total = np.add.reduceat(chances, starts)
+        true = np.add.reduceat(chances * is_true, starts)
+        expected = np.add.reduceat(inputs * chances[:, None], starts) / total[:, None]
+        wanted = np.add.reduceat(inputs * (chances * is_true)[:, None], starts) / true[:, None]
+        return float(np.mean(np.log(total) - np.log(true))), (expected - wanted).mean(0)
+
+    start = np.full(len(methods), 0.1)
+    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(methods)).x
+    found /= max(found.sum(), 1e-12)
+    return {method: float(share) for method, share in zip(methods, found, strict=True) if share >= LEAST_SHARE}
+
+
+def _examples(
+    fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat: bool
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Of each customer the scores (candidates, methods) of the best items of all methods, and which came true."""
+    found = [_dense(_scaled(RANKERS[method].scores(weights, known), 1.0)) for method, weights in fitted.items()]
+    most = min(CANDIDATES, known.n_items)
+    best = []
+    for each in found:
+        shown = masked(each.copy(), known, is_repeat=is_repeat)
+        best.append(np.argpartition(-shown, most - 1, 1)[:, :most])
+    for row, (start, end) in enumerate(zip(truth.starts, truth.starts[1:], strict=False)):
+        items = np.unique(np.concatenate([each[row] for each in best]))
+        is_true = np.isin(items, truth.items[start:end])
+        if is_true.any():
+            yield np.stack([each[row, items] for each in found], 1), is_true
+
+
+def _dense(found: Matrix) -> Scores:
+    return found if isinstance(found, np.ndarray) else np.asarray(found.todense(), np.float32)
+
+
+def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:
+    """What was tried, as it is stored; the loss is what is left of 1 by the NDCG."""
+    name = "blend" if len(chosen.shares) > 1 else next(iter(chosen.shares))
+    found = []
+    for number, each in enumerate(judged, 1):
+        options: dict[str, object] = {"method": each.method, "decay": each.decay}
+        if each.method == "blend":
+            options = {"method": "blend", "shares": {m: round(s, 3) for m, s in chosen.shares.items()}}
+        found.append(Trial(number, options, 1 - each.ndcg, each.seconds, each.method == name))
+    return found

@@ -1,0 +1,120 @@
+"""Recommendations in the database: reads histories, rehearses what was chosen, makes what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from sqlml import behavior, evaluation, queries, ranking
+from sqlml.errors import DataError
+from sqlml.evaluation import HeldOut
+from sqlml.logs import Log
+from sqlml.options import BehaviorOptions
+from sqlml.queries import Behavior, Frame, literal
+from sqlml.ranking import Blend
+from sqlml.search import Trial
+from sqlml.tasks import RECOMMEND
+from sqlml.training import Stage
+from sqlml.transforms import Column, Encoder, Target
+
+LEAST_CUSTOMERS, LEAST_ITEMS = 50, 2
+MOST_TESTED = 10_000
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A recommender as it is kept, and what was found on the way; the metrics are left in `sqlml_metrics`."""
+
+    weights: dict[str, NDArray[np.float32]]
+    encoder: Encoder
+    options: BehaviorOptions
+    trials: Sequence[Trial]
+
+
+def frame(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Frame:
+    """Where histories come from.
+
+    Raises:
+        DataError: Events have no items, or no types that could have weights.
+    """
+    relations = behavior.read(cursor)
+    behavior.require_sound(cursor, relations)
+    if not relations.has("item_id"):
+        raise DataError("Task recommend needs a column item_id in behavior.events.")
+    return Frame(relations, (), chosen.population or "true", folder="histories", weight=_weight(relations, chosen))
+
+
+def _weight(relations: Behavior, chosen: BehaviorOptions) -> str:
+    """What an event counts, as SQL."""
+    if not chosen.event_weights:
+        return "1"
+    if not relations.has("event_type"):
+        raise DataError("Option event_weights needs a column event_type in behavior.events.")
+    cases = " ".join(f"WHEN {literal(name)} THEN {weight!r}" for name, weight in chosen.event_weights)
+    return f"CASE event_type::VARCHAR {cases} ELSE 1 END"
+
+
+def learn(
+    cursor: duckdb.DuckDBPyConnection, source: Frame, chosen: BehaviorOptions, as_of: datetime, stage: Stage
+) -> Learned:
+    """Choose on the last step but one, test on the last, and fit what was chosen to all.
+
+    Raises:
+        DataError: There are too few customers or items, or no next step.
+    """
+    log, items = read(cursor, source, as_of)
+    if len(log) < LEAST_CUSTOMERS or len(items) < LEAST_ITEMS:
+        raise DataError(
+            f"Customers with items by {as_of}: {len(log):,}, items: {len(items):,}; "
+            f"{LEAST_CUSTOMERS} customers and {LEAST_ITEMS} items are the least."
+        )
+    past, last = log.without_last()
+    blend, trials = ranking.choose(past, chosen, RECOMMEND.methods[1:], stage)
+    method = "blend" if len(blend.shares) > 1 else next(iter(blend.shares))
+    recipe = replace(chosen, method=method, repeat=str(blend.is_repeat).lower())
+    _test(cursor, past, last, recipe, blend, stage)
+    weights = ranking.fit(log, recipe, blend, stage)
+    column = Column("events", "item_id", "events", levels=items)
+    return Learned(weights, Encoder((column,), Target("items")), recipe, trials)
+
+
+def read(cursor: duckdb.DuckDBPyConnection, source: Frame, as_of: datetime) -> tuple[Log, tuple[str, ...]]:
+    """The histories of all customers by `as_of`, and the items in the order of their codes."""
+    asked = f"SELECT DISTINCT customer_id, {literal(str(as_of))}::TIMESTAMP AS as_of FROM behavior.events WHERE customer_id IS NOT NULL"  # noqa: E501
+    histories = queries.features_of(source, asked, "SELECT customer_id, events")
+    cursor.execute(queries.text("recommend/histories", histories=histories)).fetchall()
+    items = tuple(item for (item,) in cursor.execute(queries.text("recommend/items")).fetchall())
+    found = cursor.execute(queries.text("recommend/log")).fetchnumpy()
+    starts = np.searchsorted(found["customer"], np.arange(found["customer"].max(initial=-1) + 2))
+    return Log(starts, found["item"], found["weight"], found["age"], len(items)), items
+
+
+def _test(
+    cursor: duckdb.DuckDBPyConnection, past: Log, last: Log, recipe: BehaviorOptions, blend: Blend, stage: Stage
+) -> None:
+    """How high the last step stands, by what was chosen and by what is popular; leaves `sqlml_metrics`."""
+    customers = np.flatnonzero(last.lengths)
+    if len(customers) > MOST_TESTED:
+        customers = np.sort(np.random.default_rng(recipe.seed).choice(customers, MOST_TESTED, replace=False))
+    known, truth = past.of(customers), last.of(customers)
+    weights = ranking.fit(past, recipe, blend, stage)
+    floor = ranking.combined({"popular": {"popularity": weights[ranking.POPULARITY]}}, blend.only("popular"))
+    found = {recipe.method: ranking.ranks(weights, blend, known, truth)}
+    found |= {"popular": ranking.ranks(floor, blend, known, truth)} if recipe.method != "popular" else {}
+    keys = pa.table(
+        {
+            "customer_id": pa.array(customers),
+            "as_of": pa.nulls(len(customers), pa.timestamp("us")),
+            "label": pa.array(truth.lengths.astype(float)),
+            "is_active": pa.array(np.zeros(len(customers), bool)),
+            "key": pa.nulls(len(customers), pa.string()),
+        }
+    )
+    scores = [(method, pa.array([each.tolist() for each in ranks])) for method, ranks in found.items()]
+    evaluation.compare(cursor, HeldOut(keys, scores), recipe.seed, Target("items"))

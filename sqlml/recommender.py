@@ -1,0 +1,198 @@
+"""A stored recommender: Arrow arrays of histories and items → what is recommended, wanted or similar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import scipy.sparse
+from numpy.typing import NDArray
+
+from sqlml import ranking
+from sqlml.errors import ModelError
+from sqlml.logs import Log
+from sqlml.methods.base import Weights, part
+from sqlml.methods.ranking import DECAY, links
+
+BLOCK = 128
+"""Items of which the best is looked at first."""
+REASONS = 5
+"""The latest so many events may be the reason of a recommendation."""
+POPULAR, AGAIN, ALIKE, BECAUSE = "popular", "again", "customers like this one", "because of "
+SIMILAR = "knn"
+"""The method whose links say what is similar, and where no other has links, what a recommendation follows from."""
+Integers = NDArray[np.integer]
+_EVENTS = pa.struct({"events": pa.list_(pa.struct({"item": pa.string(), "weight": pa.float32(), "age": pa.float64()}))})
+
+
+class Recommender:
+    """The functions of one version: thread-safe, as it changes nothing.
+
+    Args:
+        weights: What `ranking.fit` made.
+        items: The items in the order of their codes, as text.
+    """
+
+    def __init__(self, weights: Weights, items: tuple[str, ...]) -> None:
+        self._weights, self._items = weights, pa.array(items, pa.string())
+
+    def items(self, histories: pa.StructArray, asked: pa.Array) -> pa.Array:
+        """The `asked` best items of each history, best first, as lists of (item_id, score, reason); NULL for NULL."""
+        log, most = self._log(histories), np.maximum(asked.fill_null(0).to_numpy(zero_copy_only=False), 0)
+        parts = [self._best(each, int(most.max(initial=0))) for each in log.chunks(self._chunk)]
+        places, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+        is_shown = np.isfinite(values) & (np.arange(places.shape[1]) < most[:, None])
+        rows = np.nonzero(is_shown)[0]
+        chosen = places[is_shown]
+        found = {"item_id": self._items.take(pa.array(chosen)), "score": pa.array(values[is_shown]),
+                 "reason": self._reasons(log, rows, chosen)}  # fmt: skip
+        return _lists(pa.StructArray.from_arrays(list(found.values()), list(found)), is_shown.sum(1), asked)
+
+    def affinities(self, histories: pa.StructArray, asked: pa.Array) -> pa.Array:
+        """The score of one item after each history; NULL of an item that was not known to the training."""
+        log = self._log(histories)
+        places = self._codes(asked)
+        columns = np.maximum(places, 0)
+        parts, start = [], 0
+        for each in log.chunks(self._chunk):
+            end = start + len(each)
+            parts.append(ranking.scores(self._weights, each)[np.arange(len(each)), columns[start:end]])
+            start = end
+        return pa.array(np.concatenate(parts), pa.float32(), mask=places < 0)
+
+    def similar(self, asked: pa.Array, counts: pa.Array) -> pa.Array:
+        """The items that go with each item, nearest first, as lists of (item_id, score); NULL of an unknown one."""
+        places, most = self._codes(asked), counts.fill_null(0).to_numpy(zero_copy_only=False)
+        near = links(part(self._weights, SIMILAR), len(self._items))
+        found: list[tuple[Integers, NDArray[np.float32]]] = []
+        for place, n in zip(places, most, strict=True):
+            row = slice(near.indptr[place], near.indptr[place + 1]) if place >= 0 else slice(0)
+            order = np.argsort(-near.data[row], kind="stable")[: max(n, 0)]
+            found.append((near.indices[row][order], near.data[row][order]))
+        items, values = (np.concatenate(each) for each in zip(*found, strict=True))
+        listed = pa.StructArray.from_arrays(
+            [self._items.take(pa.array(items)), pa.array(values, pa.float32())], ["item_id", "score"]
+        )
+        is_known = pa.array(places >= 0)
+        return _lists(listed, np.array([len(each) for each, _ in found]), pc.if_else(is_known, counts, None))
+
+    @property
+    def _chunk(self) -> int:
+        return max(ranking.CELLS // max(len(self._items), 1), 1)
+
+    @property
+    def _is_repeat(self) -> bool:
+        return bool(self._weights[ranking.REPEAT].item())
+
+    def _log(self, histories: pa.StructArray) -> Log:
+        """Histories as arrays; items that the training did not know are left out."""
+        lists = histories.field("events")
+        if histories.null_count:
+            lists = pc.if_else(histories.is_valid(), lists, None)
+        lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+        events = lists.flatten()
+        codes = self._codes(events.field("item"))
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        weights, ages = (events.field(name).to_numpy(zero_copy_only=False) for name in ("weight", "age"))
+        log = Log(starts, codes.astype(np.int32), weights.astype(np.float32), ages, len(self._items))
+        return log.where(codes >= 0)
+
+    def _codes(self, items: pa.Array) -> Integers:
+        """The code of each item, -1 of an unknown one."""
+        return pc.index_in(items, value_set=self._items).fill_null(-1).to_numpy(zero_copy_only=False)
+
+    def _best(self, log: Log, most: int) -> tuple[Integers, NDArray[np.float32]]:
+        """Places and scores of the best items, (customers, most), -inf where there are no more."""
+        found = ranking.masked(ranking.scores(self._weights, log), log, is_repeat=self._is_repeat)
+        blocks = -(-found.shape[1] // BLOCK)
+        wanted = min(1 << max(most - 1, 0).bit_length(), found.shape[1])
+        rows = 1 << max(len(found) - 1, 0).bit_length()
+        space = ((0, rows - len(found)), (0, blocks * BLOCK - found.shape[1]))
+        values, places = _top(jnp.asarray(np.pad(found, space, constant_values=-np.inf)), wanted)
+        return np.asarray(places)[: len(found), :most], np.asarray(values)[: len(found), :most]
+
+    @cached_property
+    def _causes(self) -> tuple[scipy.sparse.csr_array, float]:
+        """The links that weigh most in the blend, and how much less an event counts than the one after it."""
+        shares = {name.partition(".")[0]: value.item() for name, value in self._weights.items()
+                  if name.endswith(f".{ranking.SHARE}")}  # fmt: skip
+        linked = [method for method in shares if f"{method}.values" in self._weights and method != "own"]
+        method = max(linked, key=lambda m: shares[m], default=SIMILAR)
+        mine = part(self._weights, method)
+        return links(mine, len(self._items)), float(mine[DECAY].item())
+
+    def _reasons(self, log: Log, rows: Integers, chosen: Integers) -> pa.Array:
+        """Why each item (pairs,) is recommended to the customer of its row."""
+        if not len(rows):
+            return pa.array([], pa.string())
+        matrix, decay = self._causes
+        strongest, cause = np.zeros(len(rows), np.float32), np.full(len(rows), -1)
+        for back in range(REASONS):
+            places = log.starts[rows + 1] - 1 - back
+            is_there = places >= log.starts[rows]
+            events = log.items[np.where(is_there, places, 0)] if len(log.items) else np.zeros(len(rows), int)
+            led = np.asarray(matrix[events, chosen]).ravel() * decay**back * is_there
+            is_more = led > strongest
+            strongest, cause = np.where(is_more, led, strongest), np.where(is_more, events, cause)
+        named = pc.binary_join_element_wise(BECAUSE, self._items.take(pa.array(np.maximum(cause, 0))), "")
+        is_seen = np.asarray(log.seen[rows, chosen]).ravel() > 0
+        has_history = log.lengths[rows] > 0
+        other = pc.if_else(pa.array(has_history), ALIKE, POPULAR)
+        return pc.if_else(pa.array(is_seen), AGAIN, pc.if_else(pa.array(cause >= 0), named, other))
+
+
+@partial(jax.jit, static_argnames="most")
+def _top(scores: jax.Array, most: int) -> tuple[jax.Array, jax.Array]:
+    """The largest scores (customers, items) and where they are: those of the blocks whose largest are the largest."""
+    blocks = scores.reshape(len(scores), -1, BLOCK)
+    if most >= blocks.shape[1]:
+        return jax.lax.top_k(scores, most)
+    _, chosen = jax.lax.top_k(blocks.max(2), most)
+    chosen = jnp.sort(chosen, 1)
+    inner = jnp.take_along_axis(blocks, chosen[:, :, None], 1).reshape(len(scores), -1)
+    values, places = jax.lax.top_k(inner, most)
+    return values, jnp.take_along_axis(chosen, places // BLOCK, 1) * BLOCK + places % BLOCK
+
+
+def _lists(values: pa.Array, lengths: Integers, known: pa.Array) -> pa.Array:
+    """Values as lists of these lengths, NULL where `known` is."""
+    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    mask = known.is_null() if known.null_count else None
+    return pa.ListArray.from_arrays(pa.array(ends), values, mask=mask)
+
+
+def require_sound(weights: Weights, items: tuple[str, ...]) -> None:
+    """Check arrays from elsewhere: nothing in them may point beyond what there is.
+
+    Raises:
+        ModelError: One does.
+    """
+    n = len(items)
+    for method in {name.partition(".")[0] for name in weights if "." in name}:
+        mine = part(weights, method)
+        if "starts" in mine:
+            _require_sparse(method, mine, n)
+        sizes = {len(mine[name]) for name in ("popularity", "rarity", "factors") if name in mine}
+        if sizes - {n}:
+            raise ModelError(f"its {method} is of {max(sizes - {n}):,} items, not of {n:,}")
+    nobody = pa.array([None, {"events": [{"item": items[0], "weight": 1.0, "age": 0.0}]}], _EVENTS)
+    Recommender(weights, items).items(nobody, pa.array([1, 1], pa.int32()))
+
+
+def _require_sparse(method: str, mine: Weights, n: int) -> None:
+    starts, places = mine["starts"].astype(np.int64), mine["items"]
+    is_sorted = starts[0] == 0 and starts[-1] == len(places) and bool((np.diff(starts) >= 0).all())
+    is_within = not len(places) or (places.min() >= 0 and places.max() < n)
+    is_square = "values" not in mine or (len(mine["values"]) == len(places) and len(starts) == n + 1)
+    if not (is_sorted and is_within and is_square and places.ndim == 1):
+        raise ModelError(f"its {method} points beyond the items that there are")
+
+
+def answers(weights: Mapping[str, NDArray[np.float32]], items: tuple[str, ...], asked: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """The function of a stored recommender by its name: `items`, `affinities` or `similar`."""
+    return getattr(Recommender(weights, items), asked)

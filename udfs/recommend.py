@@ -1,0 +1,12 @@
+"""`recommend(id, k)`: the items that a customer wants next."""
+
+from __future__ import annotations
+
+from sqlml.udf import EVENTS, Udf
+
+UDF = Udf(
+    kind="recommend",
+    returns="STRUCT(item_id VARCHAR, score FLOAT, reason VARCHAR)[]",
+    takes=(EVENTS, "INTEGER"),
+    asks="items",
+)
