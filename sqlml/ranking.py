@@ -28,7 +28,7 @@ AT = 10
 """Metrics look at so many places."""
 MOST_TESTED, CANDIDATES = 4_000, 100
 """Customers that choices are made on; the best items of each method that the blend is fitted to tell apart."""
-CELLS = 1 << 24
+CELLS = 1 << 22
 """Scores held at once."""
 LEAST_SHARE = 0.02
 """A method that counts less in the blend is left out."""

@@ -7,7 +7,7 @@ solved for when they are asked about, from what they had by then.
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
+import jax.scipy.sparse.linalg
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from sqlml.training import Watch
 FACTORS, SWEEPS = 64, 12
 UNOBSERVED, PENALTY, FREQUENCY = 0.1, 0.003, 1.0
 """What a pair that was not seen counts; the penalty, and the power of the frequency that it grows with."""
+TOLERANCE, STEPS = 1e-5, 32
+"""When the conjugate gradients of a row end."""
 MOST_SEEN, CHUNK_EVENTS, SMALLEST, MOST_ROWS = 4096, 1 << 16, 8, 512
 """Of a row so many entries; entries and rows that are solved for at once; the shortest row is padded to so many."""
 DECAYS = (1.0, 0.95, 0.9, 0.8)
@@ -85,12 +87,17 @@ def _padded(
 
 @jax.jit
 def _solve(others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Array) -> jax.Array:
-    had = others[places]
-    weighted = had * values[..., None]
-    frequency = values.sum(1) + UNOBSERVED * (len(others) - 1)
-    penalty = PENALTY * frequency**FREQUENCY
-    left = jnp.einsum("nsf,nsg->nfg", weighted, had) + gram + penalty[:, None, None] * jnp.eye(others.shape[1])
-    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(left), weighted.sum(1)[..., None])[..., 0]
+    """By conjugate gradients: LAPACK inside of XLA does not stand being called from two threads."""
+
+    def one(had: jax.Array, value: jax.Array) -> jax.Array:
+        penalty = PENALTY * (value.sum() + UNOBSERVED * (len(others) - 1)) ** FREQUENCY
+
+        def applied(point: jax.Array) -> jax.Array:
+            return had.T @ (value * (had @ point)) + gram @ point + penalty * point
+
+        return jax.scipy.sparse.linalg.cg(applied, had.T @ value, tol=TOLERANCE, maxiter=STEPS)[0]
+
+    return jax.vmap(one)(others[places], values)
 
 
 METHOD = Factors()
