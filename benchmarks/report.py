@@ -28,6 +28,7 @@ PACKAGES = (
     "lightgbm",
     "catboost",
     "xgboost",
+    "implicit",
 )
 
 

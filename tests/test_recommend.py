@@ -354,3 +354,72 @@ def test_links_that_point_beyond_the_items_are_refused():
             recommender.require_sound(spoilt, items)
     with pytest.raises(ModelError, match="popular is of 7 items"):
         recommender.require_sound({**weights, "popular.popularity": np.zeros(7, np.float32)}, items)
+
+
+class TestAssociationRules:
+    LINES = "relation := 'lines', basket := 'receipt', item := 'product'"
+
+    @pytest.fixture
+    def ml(self, con):
+        """A database with schema `ml` and no model."""
+        from sqlml.catalog import Catalog
+
+        with Catalog(con.native, "memory").transaction():
+            pass
+        return con
+
+    def reference(self, baskets, support, confidence, most):
+        pytest.importorskip("mlxtend")
+        import pandas as pd
+        from mlxtend.frequent_patterns import association_rules, fpgrowth
+
+        items = sorted(set().union(*baskets))
+        held = pd.DataFrame([[i in basket for i in items] for basket in baskets], columns=items)
+        found = fpgrowth(held, min_support=support, use_colnames=True, max_len=most)
+        ruled = association_rules(found, metric="confidence", min_threshold=confidence)
+        sets = {frozenset(s): n for s, n in zip(found["itemsets"], found["support"], strict=True)}
+        names = ["antecedents", "consequents", "support", "confidence", "lift", "leverage", "conviction"]
+        return sets, {(frozenset(a), frozenset(c)): tuple(rest) for a, c, *rest in ruled[names].itertuples(index=False)}
+
+    def compare(self, con, given, expected, support, confidence, most):
+        sets, ruled = expected
+        found = rows(con, f"FROM ml.frequent_itemsets(min_support := {support}, max_length := {most}, {given})")
+        assert {frozenset(s): share for s, _, share in found} == sets
+        assert len(found) == len(sets)
+        mine = {
+            (frozenset(a), frozenset(c)): rest
+            for a, c, _, *rest in rows(
+                con,
+                f"FROM ml.association_rules(min_support := {support}, min_confidence := {confidence}, max_length := {most}, {given})",
+            )
+        }
+        assert mine.keys() == ruled.keys()
+        for pair, rest in mine.items():
+            assert rest == pytest.approx(ruled[pair], rel=1e-9, abs=1e-12), pair
+
+    def test_a_small_table_equals_fp_growth(self, ml):
+        ml.execute(
+            "CREATE TABLE lines AS SELECT i % 90 AS receipt, 'item ''' || (hash(i) % 7)::VARCHAR AS product FROM range(400) t(i)"
+        ).fetchall()
+        baskets = [set(p) for (p,) in rows(ml, "SELECT list(product) FROM lines GROUP BY receipt")]
+        self.compare(ml, self.LINES, self.reference(baskets, 0.02, 0.4, 4), 0.02, 0.4, 4)
+
+    def test_groceries_equal_fp_growth(self, ml, data):
+        ml.execute(
+            f"CREATE TABLE lines AS SELECT basket_id AS receipt, item AS product FROM '{data / 'groceries.parquet'}'"
+        ).fetchall()
+        baskets = [set(p) for (p,) in rows(ml, "SELECT list(product) FROM lines GROUP BY receipt")]
+        self.compare(ml, self.LINES, self.reference(baskets, 0.001, 0.5, 4), 0.001, 0.5, 4)
+
+    def test_a_basket_is_a_customer_at_one_moment_and_names_cannot_break_out(self, shop, ml):
+        assert rows(shop, "SELECT count(*) > 0 FROM ml.frequent_itemsets(min_support := 0.001, max_length := 2)") == [
+            (True,)
+        ]
+        ml.execute(
+            """CREATE TABLE "a';--" AS SELECT i % 9 AS "b"";c", i % 4 AS "d' e" FROM range(40) t(i)"""
+        ).fetchall()
+        (n,) = rows(
+            ml,
+            """SELECT count(*) FROM ml.frequent_itemsets(relation := '"a'';--"', basket := 'b";c', item := 'd'' e')""",
+        )[0]
+        assert n == 15

@@ -1,3 +1,3 @@
 """The protocols, one a file: `run(is_quick=...)` gives rows; the first line of the docstring says what is measured."""
 
-NAMES = ("churn_events", "clv", "segments", "tabular", "scoring_speed", "scoring_tables")
+NAMES = ("churn_events", "clv", "segments", "recommend", "tabular", "scoring_speed", "scoring_tables")

@@ -95,7 +95,7 @@ def _solve(others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Ar
         def applied(point: jax.Array) -> jax.Array:
             return had.T @ (value * (had @ point)) + gram @ point + penalty * point
 
-        return jax.scipy.sparse.linalg.cg(applied, had.T @ value, tol=TOLERANCE, maxiter=STEPS)[0]
+        return jax.scipy.sparse.linalg.cg(applied, had.T @ value, tol=TOLERANCE, maxiter=STEPS)[0]  # type: ignore[no-untyped-call]
 
     return jax.vmap(one)(others[places], values)
 

@@ -24,7 +24,7 @@ Matrix: TypeAlias = Any
 DECAY = "decay"
 DECAYS = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3)
 """How much less the event before counts than the one after it: what validation chooses from."""
-LINKS = 200
+LINKS = 100
 """Links kept of an item: the strongest."""
 MOST_DENSE = 20_000
 """Items up to which a method may hold a dense matrix of items by items: 1.6 GB of float32 each."""

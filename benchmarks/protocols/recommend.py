@@ -1,0 +1,274 @@
+"""Recommendations: sqlml against implicit and popularity, the next item among all items.
+
+Of every customer the last step is withheld. All items are ranked, equal scores counting against a method; HR, NDCG and
+MRR are of the first ten places, of sessions Recall and MRR of the first twenty. `sqlml` is `method = 'auto'`, called as
+`FROM recommend_at(...)`; `not refitted` was trained without the last two steps, and sees the last but one as an event
+that arrives after the training. Of sessions every prefix of a later session is a customer that no method has seen.
+Peers get the same histories; of each the recipe is taken that does best on the last step of the training histories.
+`seconds_fit` of sqlml are those of CREATE MODEL with its choice and test, of a peer those of the recipe taken;
+`seconds_all` is recommending to all and writing the lists to a table. `interval` is that of sqlml less the peer in
+NDCG@10 (of sessions MRR@20), by a bootstrap over customers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import scipy.sparse
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+import sqlml
+from benchmarks import bootstrap, report
+from benchmarks.data import FOLDER
+from benchmarks.peers import recommenders as peers
+from benchmarks.report import Row
+from sqlml.queries import literal
+
+MOST = 20
+TUNED_ON = 3_000
+OURS = "sqlml"
+AS_EVENTS = "customer_id, TIMESTAMP '2020-01-01' + to_minutes(pos::BIGINT) AS event_time, item_id"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set.
+
+    `lines` gives (customer_id, pos, item_id, is_test), of sessions with `is_test` for those that are asked about prefix
+    by prefix. `is_twice` adds the run that is not refitted; `methods` are further ones of sqlml.
+    """
+
+    name: str
+    file: str
+    lines: str
+    is_sessions: bool = False
+    is_repeat: bool = False
+    is_twice: bool = False
+    methods: tuple[str, ...] = ("rules", "directed")
+
+
+LAST = "pos = max(pos) OVER (PARTITION BY user_id)"
+CASES = (
+    Case("amazon beauty", "amazon_5core/beauty.parquet",
+         f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}}", is_twice=True),
+    Case("movielens 100k", "movielens_100k/ratings.parquet",
+         "SELECT *, pos = max(pos) OVER (PARTITION BY customer_id) AS is_test FROM (SELECT user_id AS customer_id, "
+         "row_number() OVER (PARTITION BY user_id ORDER BY ts, item_id) AS pos, item_id FROM {file})"),
+    Case("movielens 1m", "movielens_1m/interactions.parquet",
+         f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}} "
+         "WHERE item_id IN (SELECT item_id FROM {file} GROUP BY item_id HAVING count(*) >= 5)"),
+    Case("ta feng, next basket", "tafeng_baskets.parquet",
+         "SELECT user_id AS customer_id, basket_no AS pos, item_id, is_last_basket AS is_test FROM {file}",
+         is_repeat=True, methods=("rules", "own")),
+    Case("yoochoose 1/64, sessions", "sessions_yoochoose1_64.parquet",
+         "SELECT session_id AS customer_id, pos, item_id, split = 'test' AS is_test FROM {file}",
+         is_sessions=True, is_repeat=True, methods=("rules", "sessions")),
+)  # fmt: skip
+QUICK_CASE = Case(
+    "generated", "", "SELECT i % 300 AS customer_id, i // 300 AS pos, (i % 300 * 7 + i // 300 * 3) % 40 AS item_id, "
+    "pos = 7 AS is_test FROM range(2400) t(i)", methods=("rules",),
+)  # fmt: skip
+PREFIXES = """
+    CREATE TABLE prefixes AS
+    SELECT 1000000000 + row_number() OVER (ORDER BY t.customer_id, t.pos) AS customer_id, t.customer_id AS session,
+           t.pos, t.item_id
+    FROM lines t WHERE is_test AND pos > (SELECT min(pos) FROM lines s WHERE s.customer_id = t.customer_id AND is_test)
+    AND item_id IN (SELECT item_id FROM lines WHERE NOT is_test)"""
+QUALITY = """
+    WITH ranked AS (
+        SELECT t.customer_id, list_position(a.items, t.item_id) AS place
+        FROM truth t LEFT JOIN answers a USING (customer_id)
+    ), each AS (
+        SELECT customer_id, count(*) AS n, min(place) AS first,
+               coalesce(sum(1 / log2(place + 1)) FILTER (place <= 10), 0) AS gain,
+               count_if(place <= 20) AS found FROM ranked GROUP BY customer_id
+    )
+    SELECT customer_id, coalesce((first <= 10)::INT, 0) AS hr,
+           gain / list_sum([1 / log2(i + 1) for i in range(1, least(n, 10) + 1)]) AS ndcg,
+           CASE WHEN first <= 10 THEN 1 / first ELSE 0 END AS mrr,
+           found / least(n, 20) AS recall_20, CASE WHEN first <= 20 THEN 1 / first ELSE 0 END AS mrr_20
+    FROM each ORDER BY customer_id"""
+LAST_OF_PAST = "FROM past QUALIFY pos = max(pos) OVER (PARTITION BY customer_id)"
+BEFORE_LAST = "FROM past QUALIFY pos < max(pos) OVER (PARTITION BY customer_id)"
+Quality = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a method found: metrics of each customer, the share of items it shows, its seconds."""
+
+    quality: Quality
+    coverage: float
+    fit: float | None
+    score: float | None
+
+
+def run(*, is_quick: bool) -> list[Row]:
+    """All cases whose data are there."""
+    rows: list[Row] = []
+    folder = Path(os.environ.get(FOLDER, ""))
+    for case in (QUICK_CASE,) if is_quick else CASES:
+        path = folder / case.file
+        if is_quick or (FOLDER in os.environ and path.exists()):
+            rows += (new := list(_case(case, case.lines.format(file=f"read_parquet({literal(str(path))})"))))
+            print(report.text(new), file=sys.stderr)
+    return rows
+
+
+def _case(case: Case, lines: str) -> Iterator[Row]:
+    found: dict[str, Found] = {}
+    for name, method, is_refitted in _ours(case):
+        with sqlml.connect() as con:
+            _load(con.native, case, lines)
+            found[name] = _sqlml(con, case, method, is_refitted=is_refitted)
+            print(f"{case.name}: {name}, {found[name].fit:.0f} s, {found[name].score:.1f} s", file=sys.stderr)
+    with duckdb.connect() as con:
+        _load(con, case, lines)
+        found |= _peers(con, case)
+    main = "mrr_20" if case.is_sessions else "ndcg"
+    for name, one in found.items():
+        means = {metric: float(values.mean()) for metric, values in one.quality.items()}
+        row: dict[str, object] = {"case": case.name, "method": name, "n": len(one.quality["hr"])}
+        row |= {f"{metric}@10": means[metric] for metric in ("hr", "ndcg", "mrr")}
+        row |= {"recall@20": means["recall_20"], "mrr@20": means["mrr_20"], "coverage@10": one.coverage}
+        row |= {"seconds_fit": one.fit, "seconds_all": one.score}
+        if name in (*peers.PEERS, peers.POPULAR):
+            gain = found[OURS].quality[main] - one.quality[main]
+            low, high = bootstrap.mean_interval(gain, 2_000)
+            level = bootstrap.LEVEL_SHARE * float(one.quality[main].mean())
+            row |= {"interval": [low, high], "verdict": bootstrap.verdict(float(gain.mean()), low, high, level)}
+        yield row
+
+
+def _ours(case: Case) -> Iterator[tuple[str, str, bool]]:
+    yield OURS, "auto", True
+    if case.is_twice:
+        yield f"{OURS}, not refitted", "auto", False
+    for method in case.methods:
+        yield f"{OURS}, method {method}", method, True
+
+
+def _load(con: duckdb.DuckDBPyConnection, case: Case, lines: str) -> None:
+    """The tables `past` (what may be known), `truth`, `asked`, and of sessions `later`: the prefixes as events."""
+    con.execute(f"CREATE TABLE lines AS {lines}").fetchall()
+    con.execute("CREATE TABLE past AS SELECT customer_id, pos, item_id FROM lines WHERE NOT is_test").fetchall()
+    if case.is_sessions:
+        con.execute(PREFIXES).fetchall()
+        con.execute("CREATE TABLE truth AS SELECT customer_id, item_id FROM prefixes").fetchall()
+        con.execute("""CREATE TABLE later AS SELECT p.customer_id, l.pos, l.item_id FROM prefixes p
+                       JOIN lines l ON l.customer_id = p.session AND l.is_test AND l.pos < p.pos""").fetchall()
+    else:
+        con.execute("""CREATE TABLE truth AS SELECT DISTINCT customer_id, item_id FROM lines WHERE is_test
+                       AND customer_id IN (SELECT customer_id FROM past)""").fetchall()
+    con.execute("CREATE TABLE asked AS SELECT DISTINCT customer_id FROM truth").fetchall()
+
+
+def _sqlml(con: sqlml.Connection, case: Case, method: str, *, is_refitted: bool) -> Found:
+    known = "past" if is_refitted else f"({BEFORE_LAST})"
+    con.execute("CREATE SCHEMA behavior").fetchall()
+    con.execute(f"CREATE TABLE behavior.events AS SELECT {AS_EVENTS} FROM {known} ORDER BY 1, 2").fetchall()
+    started = time.monotonic()
+    con.execute(f"CREATE MODEL recommend OPTIONS (task = 'recommend', method = '{method}')").fetchall()
+    fitted = time.monotonic()
+    if case.is_sessions:
+        con.execute(f"INSERT INTO behavior.events SELECT {AS_EVENTS} FROM later").fetchall()
+    if not is_refitted:
+        con.execute(f"INSERT INTO behavior.events SELECT {AS_EVENTS} FROM ({LAST_OF_PAST})").fetchall()
+    asked = time.monotonic()
+    con.execute(
+        f"""CREATE TABLE lists AS SELECT customer_id, recommend FROM recommend_at('asked', {MOST})"""
+    ).fetchall()
+    done = time.monotonic()
+    con.execute(
+        "CREATE TABLE answers AS SELECT customer_id, [r.item_id for r in recommend] AS items FROM lists"
+    ).fetchall()
+    con.fetchall()
+    return Found(*_quality(con.native), fitted - started, done - asked)
+
+
+def _quality(con: duckdb.DuckDBPyConnection) -> tuple[Quality, float]:
+    found = con.execute(QUALITY).fetchnumpy()
+    shown = con.execute("""SELECT count(DISTINCT i) / (SELECT count(DISTINCT item_id) FROM past)
+                           FROM (SELECT unnest(items[:10]) AS i FROM answers)""").fetchall()[0][0]
+    metrics = ("hr", "ndcg", "mrr", "recall_20", "mrr_20")
+    return {metric: np.asarray(found[metric], np.float64) for metric in metrics}, float(shown)
+
+
+def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:
+    items = con.execute("SELECT DISTINCT item_id FROM past ORDER BY item_id").fetchnumpy()["item_id"]
+    histories, customers = _matrix(con, "past", items)
+    asked, ids = _matrix(con, "later" if case.is_sessions else "past", items)
+    counts = np.asarray(histories.sum(0)).ravel()
+    rows = np.arange(len(ids))
+    if not case.is_sessions:
+        wanted = con.execute("SELECT customer_id FROM asked ORDER BY customer_id").fetchnumpy()["customer_id"]
+        rows = np.searchsorted(customers, wanted)
+    found = {}
+
+    def write(lists: Callable[[], peers.Lists], taken: slice | NDArray[np.int64]) -> float:
+        started = time.monotonic()
+        chosen = lists()[taken]
+        listed = pa.ListArray.from_arrays(
+            np.arange(len(chosen) + 1, dtype=np.int32) * MOST,
+            pa.array(np.where(chosen >= 0, items[chosen], -1).ravel()),
+        )
+        answers = pa.table({"customer_id": ids[rows], "items": listed})
+        con.register("found", answers)
+        con.execute("CREATE OR REPLACE TABLE answers AS FROM found").fetchall()
+        return time.monotonic() - started
+
+    with threadpool_limits(1, user_api="blas"):  # as implicit asks for
+        for name, peer in peers.PEERS.items():
+            if peer.is_of_known and case.is_sessions:
+                continue
+            model = _tuned(con, peer, items, is_repeat=case.is_repeat)
+            started = time.monotonic()
+            peers.fit(model, histories)
+            fitted = time.monotonic() - started
+            seconds = write(
+                partial(peers.best, model, asked, MOST, is_new=case.is_sessions, is_repeat=case.is_repeat), rows
+            )
+            found[name] = Found(*_quality(con), fitted, seconds)
+            print(f"{case.name}: {name}, {fitted:.0f} s, {seconds:.1f} s", file=sys.stderr)
+    seconds = write(partial(peers.popular, counts, asked[rows], MOST, is_repeat=case.is_repeat), slice(None))
+    return {**found, peers.POPULAR: Found(*_quality(con), None, seconds)}
+
+
+def _matrix(
+    con: duckdb.DuckDBPyConnection, table: str, items: NDArray[np.generic]
+) -> tuple[peers.Histories, NDArray[np.generic]]:
+    """How often each customer had each item, and the customers in order."""
+    found = con.execute(f"SELECT customer_id, item_id, count(*)::FLOAT AS n FROM {table} GROUP BY ALL").fetchnumpy()
+    customers, rows = np.unique(found["customer_id"], return_inverse=True)
+    is_known = np.isin(found["item_id"], items)
+    columns = np.searchsorted(items, found["item_id"][is_known])
+    shape = (len(customers), len(items))
+    return scipy.sparse.csr_matrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
+
+
+def _tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic], *, is_repeat: bool) -> object:
+    """The recipe that does best on the last step of the training histories, not fitted yet."""
+    con.execute(f"CREATE OR REPLACE TABLE earlier AS {BEFORE_LAST}").fetchall()
+    histories, customers = _matrix(con, "earlier", items)
+    query = f"SELECT DISTINCT customer_id, item_id FROM ({LAST_OF_PAST}) SEMI JOIN earlier USING (customer_id)"
+    con.execute(f"CREATE OR REPLACE TABLE next AS {query}").fetchall()
+    truth, _ = _matrix(con, "next", items)
+    rows = np.random.default_rng(0).permutation(len(customers))[:TUNED_ON]
+    scores = []
+    for recipe in peer.recipes:
+        model = recipe()
+        peers.fit(model, histories)
+        lists = peers.best(model, histories, MOST, is_new=False, is_repeat=is_repeat)[rows, :10]
+        is_hit = np.asarray(truth[np.repeat(rows, 10), np.maximum(lists, 0).ravel()]).reshape(-1, 10) > 0
+        scores.append(float((is_hit / np.log2(np.arange(10) + 2)).sum(1).mean()))
+    return peer.recipes[int(np.argmax(scores))]()
