@@ -289,7 +289,7 @@ def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> 
             tables[path] = TABLES.get(kind, RELATION)
         else:
             own.add(path)
-    udfs = {registry.udf_name(kind, version.version_id) for kind in version.function_kinds}
+    udfs = {registry.udf_name(kind, version.version_id) for kind in registry.kinds_of(version)}
     return Vetter(cursor, own, tables, udfs)
 
 
@@ -310,7 +310,7 @@ def _suffixes(task: Task) -> list[str]:
 def _recipe(version: Version) -> list[str]:
     """The SQL of the options, which a later training or evaluation runs."""
     chosen = version.options
-    found = (chosen.predict, chosen.population) if isinstance(chosen, BehaviorOptions) else ()
+    found = (chosen.predict, chosen.population, chosen.candidates) if isinstance(chosen, BehaviorOptions) else ()
     return [expression for expression in found if expression is not None]
 
 

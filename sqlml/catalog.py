@@ -539,6 +539,7 @@ def internal_macros(version_id: str) -> dict[str, str]:
         "features_of": "features_{}_of",
         "inputs": "inputs_{}",
         "answers": "answers_{}",
+        "among": "among_{}",
         "residuals": "residuals_{}",
         "between": "between_{}",
         "between_once": "between_{}_once",

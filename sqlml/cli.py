@@ -45,6 +45,7 @@ DEMO_MODELS = (
     "CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 90 DAY, attributes = ['plan'], folds = 2)",
     "CREATE MODEL clv OPTIONS (task = 'clv', horizon = INTERVAL 90 DAY, max_cutoffs = 1, epochs = 6, folds = 2)",
     "CREATE MODEL segment OPTIONS (task = 'segment', method = 'forecast', k = 5, max_cutoffs = 1)",
+    "CREATE MODEL recommend OPTIONS (task = 'recommend', method = 'rules', repeat = false)",
 )
 DEMO_QUERIES = (
     "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
@@ -52,6 +53,7 @@ DEMO_QUERIES = (
     "SELECT customer_id, clv(customer_id), clv_interval(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
     "FROM clv_curve(7)",
     "SELECT segment, name, customers, share, revenue_share FROM ml.segments('segment')",
+    "SELECT unnest(recommend(7, 5), recursive := true)",
     "SELECT churn_score(7) AS today, churn_score(7, DATE '2026-01-01') AS at_new_year",
 )
 
@@ -93,7 +95,7 @@ def version_option(version: Annotated[bool, typer.Option("--version", help="Show
 @app.command("demo")
 def demo_command(
     db: Annotated[Path, typer.Option("--db", help="The file to write; it must not exist yet.")] = Path("demo.duckdb"),
-    customers: Annotated[int, typer.Option(help="Customers of the generated shop.", min=500)] = 12_000,
+    customers: Annotated[int, typer.Option(help="Customers of the generated shop.", min=500)] = 8_000,
 ) -> None:
     """Generate a shop, train models of churn and lifetime value on it, and query them: offline, in about a minute."""
     if db.exists():

@@ -9,7 +9,7 @@ import duckdb
 from sqlml import queries
 
 
-def write_shop(con: duckdb.DuckDBPyConnection, customers: int = 12_000, days: int = 730, seed: int = 7) -> None:
+def write_shop(con: duckdb.DuckDBPyConnection, customers: int = 8_000, days: int = 730, seed: int = 7) -> None:
     """Write tables `shop_*` into schema main and the views of schema `behavior` over them.
 
     The churn process is known: see `sql/demo/shop.sql`, and `true_probability` for its answer.

@@ -51,8 +51,8 @@ class Log:
     def matrix(self, values: NDArray[np.float32]) -> scipy.sparse.csr_array:
         """The sum of `values` (events,) of each customer and item: (customers, items)."""
         shape = (len(self), self.n_items)
-        found = scipy.sparse.csr_array((values, self.items, self.starts), shape=shape)
-        found.sum_duplicates()
+        found = scipy.sparse.csr_array((values, self.items, self.starts), shape=shape, copy=True)
+        found.sum_duplicates()  # in place
         return found
 
     @cached_property

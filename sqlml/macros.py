@@ -80,18 +80,22 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
                            argument=argument, given=given, **shared)  # fmt: skip
 
 
-def of_recommender(new: NewVersion, frame: Frame) -> Iterator[str]:
+def of_recommender(new: NewVersion, frame: Frame, candidates: str | None) -> Iterator[str]:
     """The statements that make the macros of a recommender."""
     at_moment, of_relation = feature_sql(frame, new.encoder)
     internal, item_type = catalog.internal_macros(new.version_id), frame.behavior.events["item_id"]
     main, function_at, score, similar = (_name(new, function) for _, function, _ in new.functions)
-    udfs = {f"udf_{kind}": registry.udf_name(kind, new.version_id) for kind, _, _ in new.functions}
+    kinds = ("candidates", *(kind for kind, _, _ in new.functions))
+    udfs = {f"udf_{kind}": registry.udf_name(kind, new.version_id) for kind in kinds}
+    among = "NULL::BIGINT"
+    if candidates is not None:
+        among = queries.text("recommend/candidates", condition=candidates, **udfs)
     yield queries.text("functions/latest")
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
     yield queries.text(
         "functions/recommend", main=main, function_at=function_at, score=score, similar=similar, item_type=item_type,
         item_parameter=_parameter_type(item_type), key_type=str(new.key_type),
-        parameter_type=_parameter_type(str(new.key_type)), **udfs, **internal,
+        parameter_type=_parameter_type(str(new.key_type)), candidates=among, **udfs, **internal,
     )  # fmt: skip
 
 

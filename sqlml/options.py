@@ -78,6 +78,9 @@ class BehaviorOptions(ModelOptions):
         "Of recommend: whether what a customer had may come again. auto: as it does in the data.",
         choices=("auto", "true", "false"),
     )
+    candidates: str | None = option(
+        None, "Of recommend: a condition on behavior.items, asked at every call, e.g. stock > 0. Default: all items."
+    )
     event_weights: tuple[tuple[str, float], ...] = option(
         (), "Of recommend: what an event of a type counts, e.g. view=1,cart=3,purchase=5. Others: 1.", kind=WEIGHTS
     )

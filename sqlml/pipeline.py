@@ -165,7 +165,7 @@ def _create_recommender(
         training_log=(),
         functions=functions,
     )
-    statements = list(macros.of_recommender(new, source))
+    statements = list(macros.of_recommender(new, source, chosen.candidates))
     return _publish(place, store, new, statements, is_replace=is_replace)
 
 
@@ -398,7 +398,7 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
     """
     weights = Catalog(cursor, version.database).weights(version.version_id)
     if version.encoder.target.kind == "items":
-        return recommender.answers(weights, version.encoder.columns[0].levels, asked)
+        return recommender.answers(version.version_id, weights, version.encoder.columns[0].levels, asked)
     return compiled(weights, version.encoder, version.options, asked)
 
 

@@ -20,7 +20,11 @@ from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
-OF_TASK = {"clv": ("discount", "period"), "segment": ("k", "min_size"), "recommend": ("repeat", "event_weights")}
+OF_TASK = {
+    "clv": ("discount", "period"),
+    "segment": ("k", "min_size"),
+    "recommend": ("repeat", "candidates", "event_weights"),
+}
 """Options of one task alone."""
 MOST_PERIODS = 400
 SEGMENT_HORIZON = timedelta(days=90)

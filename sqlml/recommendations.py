@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import behavior, evaluation, queries, ranking
-from sqlml.errors import DataError
+from sqlml import behavior, evaluation, queries, ranking, targets
+from sqlml.errors import DataError, OptionError, first_line
 from sqlml.evaluation import HeldOut
 from sqlml.logs import Log
 from sqlml.options import BehaviorOptions
@@ -24,6 +24,8 @@ from sqlml.training import Stage
 from sqlml.transforms import Column, Encoder, Target
 
 LEAST_CUSTOMERS, LEAST_ITEMS = 50, 2
+FOREIGN = ("predict", "horizon", "active_event", "active_within", "attributes", "every")
+"""Options of a behaviour model that are about a label."""
 MOST_TESTED = 10_000
 
 
@@ -42,12 +44,32 @@ def frame(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Frame:
 
     Raises:
         DataError: Events have no items, or no types that could have weights.
+        OptionError: A condition cannot be computed, or an option means nothing here.
     """
     relations = behavior.read(cursor)
     behavior.require_sound(cursor, relations)
     if not relations.has("item_id"):
         raise DataError("Task recommend needs a column item_id in behavior.events.")
+    if foreign := [name for name in FOREIGN if getattr(chosen, name) != getattr(BehaviorOptions, name)]:
+        raise OptionError(f"Option {foreign[0]} means nothing for task recommend: leave it out.")
+    if chosen.population is not None:
+        targets.require_population(cursor, relations, chosen.population)
+    if chosen.candidates is not None:
+        _require_candidates(cursor, relations, chosen.candidates)
     return Frame(relations, (), chosen.population or "true", folder="histories", weight=_weight(relations, chosen))
+
+
+def _require_candidates(cursor: duckdb.DuckDBPyConnection, relations: Behavior, condition: str) -> None:
+    if not relations.items:
+        raise DataError("Option candidates is a condition on behavior.items, which is not there.")
+    targets.parts(cursor, condition, "Option candidates =")
+    try:
+        cursor.execute(f"SELECT count(*) FROM (FROM behavior.items LIMIT 0) WHERE ({condition}\n)").fetchall()
+    except duckdb.Error as error:
+        listed = f"Columns: {', '.join(relations.items)}."
+        raise OptionError(
+            f"Option candidates = {condition}: {first_line(error)}. It is a condition such as price < 50. {listed}"
+        ) from error
 
 
 def _weight(relations: Behavior, chosen: BehaviorOptions) -> str:

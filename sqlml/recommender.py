@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import threading
 from functools import cached_property, partial
+from weakref import WeakValueDictionary
 
 import jax
 import jax.numpy as jnp
@@ -18,9 +20,12 @@ from sqlml.errors import ModelError
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, part
 from sqlml.methods.ranking import DECAY, links
+from sqlml.udf import Answer
 
 BLOCK = 128
 """Items of which the best is looked at first."""
+MOST_REMEMBERED = 256
+"""Sets of candidates, of statements that run at the same time."""
 REASONS = 5
 """The latest so many events may be the reason of a recommendation."""
 POPULAR, AGAIN, ALIKE, BECAUSE = "popular", "again", "customers like this one", "because of "
@@ -31,7 +36,7 @@ _EVENTS = pa.struct({"events": pa.list_(pa.struct({"item": pa.string(), "weight"
 
 
 class Recommender:
-    """The functions of one version: thread-safe, as it changes nothing.
+    """The functions of one version. Threads share it: all that changes is what is remembered of candidates.
 
     Args:
         weights: What `ranking.fit` made.
@@ -40,11 +45,17 @@ class Recommender:
 
     def __init__(self, weights: Weights, items: tuple[str, ...]) -> None:
         self._weights, self._items = weights, pa.array(items, pa.string())
+        self._among: dict[int, NDArray[np.bool_]] = {}
 
     def items(self, histories: pa.StructArray, asked: pa.Array) -> pa.Array:
-        """The `asked` best items of each history, best first, as lists of (item_id, score, reason); NULL for NULL."""
+        """The best items of each history, best first, as lists of (item_id, score, reason).
+
+        `asked` says how many, NULL for NULL, and among which; `candidates` gave the name of these.
+        """
+        asked, among = asked.field("k"), asked.field("among")
+        left_out = None if among[0].as_py() is None else ~self._among[among[0].as_py()]
         log, most = self._log(histories), np.maximum(asked.fill_null(0).to_numpy(zero_copy_only=False), 0)
-        parts = [self._best(each, int(most.max(initial=0))) for each in log.chunks(self._chunk)]
+        parts = [self._best(each, int(most.max(initial=0)), left_out) for each in log.chunks(self._chunk)]
         places, values = (np.concatenate(each) for each in zip(*parts, strict=True))
         is_shown = np.isfinite(values) & (np.arange(places.shape[1]) < most[:, None])
         rows = np.nonzero(is_shown)[0]
@@ -52,6 +63,20 @@ class Recommender:
         found = {"item_id": self._items.take(pa.array(chosen)), "score": pa.array(values[is_shown]),
                  "reason": self._reasons(log, rows, chosen)}  # fmt: skip
         return _lists(pa.StructArray.from_arrays(list(found.values()), list(found)), is_shown.sum(1), asked)
+
+    def candidates(self, items: pa.Array, _: pa.Array) -> pa.Array:
+        """Remember which items are among each list, and give that a name."""
+        names = []
+        for listed in items.to_pylist():
+            mask = np.zeros(len(self._items), bool)
+            codes = self._codes(pa.array(listed or [], pa.string()))
+            mask[codes[codes >= 0]] = True
+            name = int.from_bytes(hashlib.blake2b(mask.tobytes(), digest_size=7).digest(), "big")
+            self._among[name] = mask
+            while len(self._among) > MOST_REMEMBERED:
+                self._among.pop(next(iter(self._among)), None)
+            names.append(name)
+        return pa.array(names, pa.int64())
 
     def affinities(self, histories: pa.StructArray, asked: pa.Array) -> pa.Array:
         """The score of one item after each history; NULL of an item that was not known to the training."""
@@ -106,9 +131,11 @@ class Recommender:
         """The code of each item, -1 of an unknown one."""
         return pc.index_in(items, value_set=self._items).fill_null(-1).to_numpy(zero_copy_only=False)
 
-    def _best(self, log: Log, most: int) -> tuple[Integers, NDArray[np.float32]]:
+    def _best(self, log: Log, most: int, left_out: NDArray[np.bool_] | None) -> tuple[Integers, NDArray[np.float32]]:
         """Places and scores of the best items, (customers, most), -inf where there are no more."""
         found = ranking.masked(ranking.scores(self._weights, log), log, is_repeat=self._is_repeat)
+        if left_out is not None:
+            found[:, left_out] = -np.inf
         blocks = -(-found.shape[1] // BLOCK)
         wanted = min(1 << max(most - 1, 0).bit_length(), found.shape[1])
         rows = 1 << max(len(found) - 1, 0).bit_length()
@@ -181,7 +208,8 @@ def require_sound(weights: Weights, items: tuple[str, ...]) -> None:
         if sizes - {n}:
             raise ModelError(f"its {method} is of {max(sizes - {n}):,} items, not of {n:,}")
     nobody = pa.array([None, {"events": [{"item": items[0], "weight": 1.0, "age": 0.0}]}], _EVENTS)
-    Recommender(weights, items).items(nobody, pa.array([1, 1], pa.int32()))
+    asked = pa.array([{"k": 1, "among": None}] * 2, pa.struct({"k": pa.int32(), "among": pa.int64()}))
+    Recommender(weights, items).items(nobody, asked)
 
 
 def _require_sparse(method: str, mine: Weights, n: int) -> None:
@@ -193,6 +221,14 @@ def _require_sparse(method: str, mine: Weights, n: int) -> None:
         raise ModelError(f"its {method} points beyond the items that there are")
 
 
-def answers(weights: Mapping[str, NDArray[np.float32]], items: tuple[str, ...], asked: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """The function of a stored recommender by its name: `items`, `affinities` or `similar`."""
-    return getattr(Recommender(weights, items), asked)
+_live: WeakValueDictionary[str, Recommender] = WeakValueDictionary()
+"""By the id of their version: its functions share one."""
+_lock = threading.Lock()
+
+
+def answers(version_id: str, weights: Weights, items: tuple[str, ...], asked: str) -> Answer:
+    """The function of a stored recommender by its name: `items`, `affinities`, `similar` or `candidates`."""
+    with _lock:
+        found = _live.get(version_id) or Recommender(weights, items)
+        _live[version_id] = found
+    return getattr(found, asked)

@@ -45,6 +45,15 @@ def kind(name: str) -> Udf:
     return kinds()[name]
 
 
+def kinds_of(version: Version) -> list[str]:
+    """The kinds of function of a version, with those that they need.
+
+    Raises:
+        ModelError: One is not installed.
+    """
+    return [each for name in version.function_kinds for each in (name, *kind(name).needs)]
+
+
 def udf_name(udf_kind: str, version_id: str) -> str:
     """The internal name: a version's id is never used again, so a stale function cannot be met."""
     return f"__sqlml_{udf_kind}_{version_id}"
@@ -65,7 +74,7 @@ class Registry:
     def register(self, version: Version) -> None:
         """Make the version's functions callable; where they are already, only its database may have another name."""
         self._databases[version.version_id] = version.database
-        for name in version.function_kinds:
+        for name in kinds_of(version):
             self._register(version, kind(name))
 
     def remove(self, version_id: str) -> None:

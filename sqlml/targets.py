@@ -15,6 +15,7 @@ from sqlml.options import BehaviorOptions
 from sqlml.queries import Behavior
 
 PARAMETERS = {"window_seconds": 1, "known_by": "9999-01-01"}
+BEFORE = "SELECT "
 SUMS = ("sum", "fsum", "kahan_sum", "sum_no_overflow")
 """Aggregates that are NULL over nothing where they mean 0."""
 
@@ -144,22 +145,31 @@ def _aggregates(cursor: duckdb.DuckDBPyConnection, expression: str, clause: str)
     Raises:
         OptionError: There is none, the text is no expression, or it asks another table.
     """
-    before = "SELECT "
-    parsed = json.loads(cursor.execute("SELECT json_serialize_sql(?)", [f"{before}{expression}\n"]).fetchall()[0][0])
-    if parsed["error"]:
-        raise OptionError(f"{clause} {expression}: {parsed['error_message']}.")
-    nodes = list(queries.nodes(parsed["statements"]))
-    lists = [node["select_list"] for node in nodes if "select_list" in node]
-    if len(parsed["statements"]) > 1 or len(lists) != 1 or len(lists[0]) != 1 or _has_more(parsed):
-        raise OptionError(f"{clause} {expression}: one expression is expected, without a query inside.")
+    nodes = parts(cursor, expression, clause)
     names = dict(cursor.execute("SELECT function_name, true FROM duckdb_functions() WHERE function_type = 'aggregate'")
                  .fetchall())  # fmt: skip
     found = [node for node in nodes if node.get("class") == "FUNCTION" and node["function_name"].lower() in names]
     if not found:
         raise OptionError(f"{clause} {expression}: an aggregate is missing, such as count(*) or max(event_time).")
     for node in found:
-        start = node["query_location"] - len(before)
+        start = node["query_location"] - len(BEFORE)
         yield start, start + node["query_location_length"], node["function_name"].lower()
+
+
+def parts(cursor: duckdb.DuckDBPyConnection, expression: str, clause: str) -> list[Mapping[str, Any]]:
+    """The nodes of an expression, their places counted from BEFORE it.
+
+    Raises:
+        OptionError: The text is no expression, or holds a query.
+    """
+    parsed = json.loads(cursor.execute("SELECT json_serialize_sql(?)", [f"{BEFORE}{expression}\n"]).fetchall()[0][0])
+    if parsed["error"]:
+        raise OptionError(f"{clause} {expression}: {parsed['error_message']}.")
+    nodes = list(queries.nodes(parsed["statements"]))
+    lists = [node["select_list"] for node in nodes if "select_list" in node]
+    if len(parsed["statements"]) > 1 or len(lists) != 1 or len(lists[0]) != 1 or _has_more(parsed):
+        raise OptionError(f"{clause} {expression}: one expression is expected, without a query inside.")
+    return nodes
 
 
 def _has_more(parsed: Mapping[str, Any]) -> bool:

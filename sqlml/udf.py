@@ -35,9 +35,10 @@ class Udf:
         returns: SQL type of a result.
         finish: Results of the forward pass, and which rows had input (None: all), → Arrow array, NULL elsewhere.
         asks: What is computed from the inputs: the `answers` of the model, the `effects` of its columns on them, the
-            `curve` of a spend, period by period, or of a recommender `items`, `affinities` or what is `similar`.
+            `curve` of a spend, period by period, or of a recommender `items`, `affinities`, `similar`, `candidates`.
         takes: SQL types of the arguments, where they are not one struct of the model's columns: what is asked then
             takes and gives Arrow arrays.
+        needs: Kinds that are registered with it.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Udf:
     finish: Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array] = _as_it_is
     asks: str = "answers"
     takes: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 def lists(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:

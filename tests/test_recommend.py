@@ -61,6 +61,13 @@ class TestLog:
     def test_later_counts_the_events_that_follow(self):
         assert log_of([0, 1, 2], [3]).later.tolist() == [2, 1, 0, 0]
 
+    def test_a_matrix_leaves_the_log_as_it_is(self):
+        log = log_of([2, 0, 2, 1], [1, 1])
+        starts, items = log.starts.copy(), log.items.copy()
+        assert log.matrix(log.weights).toarray().tolist() == [[1, 1, 2, 0, 0], [0, 2, 0, 0, 0]]
+        assert (log.starts == starts).all()
+        assert (log.items == items).all()
+
     def test_an_empty_log_has_no_last_step(self):
         past, last = log_of([], []).without_last()
         assert len(past) == len(last) == 2
@@ -290,6 +297,35 @@ class TestOptions:
             f["item_id"] for f in one(shop, "SELECT recommend(-1, 3)")
         ]
         shop.execute("DROP MODEL bought").fetchall()
+
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ("candidates = 'pryce < 50'", "pryce.*Columns: item_id, category, price"),
+            ("candidates = 'price < 50) OR (true'", "Option candidates"),
+            ("candidates = 'item_id IN (SELECT 1)'", "without a query inside"),
+            ("population = 'true) --'", "FOR EACH CUSTOMER WHERE"),
+            ("horizon = INTERVAL 5 DAY", "horizon means nothing for task recommend"),
+        ],
+    )
+    def test_conditions_are_checked(self, shop, given, message):
+        with pytest.raises(OptionError, match=message):
+            shop.execute(f"CREATE MODEL other OPTIONS (task = 'recommend', {given})").fetchall()
+
+    def test_candidates_are_asked_at_every_call(self, shop, tmp_path):
+        copy_to(shop, tmp_path / "copy.duckdb")
+        with sqlml.connect(tmp_path / "copy.duckdb") as con:
+            con.execute(
+                "CREATE MODEL cheap OPTIONS (task = 'recommend', method = 'rules', candidates = 'price < 20')"
+            ).fetchall()
+            wrong = """SELECT count(*) FROM (SELECT unnest(cheap({}, 5)).item_id AS item_id FROM behavior.customers) JOIN behavior.items USING (item_id)
+                       WHERE price >= 20"""
+            assert one(con, wrong.format("customer_id")) == one(con, wrong.format("-customer_id")) == 0
+            best = one(con, "SELECT cheap(7, 1)[1].item_id")
+            con.execute(f"UPDATE shop_items SET price = 1000 WHERE product_id = {best}").fetchall()
+            assert best not in [f["item_id"] for f in one(con, "SELECT cheap(7, 5)")]
+            con.execute("UPDATE shop_items SET price = 1000").fetchall()
+            assert one(con, "SELECT cheap(7, 5)") == []
 
     def test_no_items_and_no_steps(self, con):
         con.execute("CREATE SCHEMA behavior").fetchall()

@@ -7,6 +7,7 @@ from sqlml.udf import EVENTS, Udf
 UDF = Udf(
     kind="recommend",
     returns="STRUCT(item_id VARCHAR, score FLOAT, reason VARCHAR)[]",
-    takes=(EVENTS, "INTEGER"),
+    takes=(EVENTS, "STRUCT(k INTEGER, among BIGINT)"),
     asks="items",
+    needs=("candidates",),
 )

@@ -1,6 +1,7 @@
 -- sql/functions/recommend.sql: recommendations by customer, pair by pair, of a relation, and what is like an item
+CREATE OR REPLACE MACRO ml.{among}(__sqlml_x) AS {candidates};
 CREATE OR REPLACE MACRO ml.{answers}(__sqlml_x, __sqlml_k) AS
-{udf_recommend}(__sqlml_x, (__sqlml_k)::INTEGER)::STRUCT(item_id {item_type}, score FLOAT, reason VARCHAR)[];
+{udf_recommend}(__sqlml_x, {'k': (__sqlml_k)::INTEGER, 'among': ml.{among}(0)})::STRUCT(item_id {item_type}, score FLOAT, reason VARCHAR)[];
 CREATE OR REPLACE MACRO main.{main}(__sqlml_arg {parameter_type}, k INTEGER := 10) AS ml.{answers}((
     SELECT __sqlml_x FROM ml.{features}((SELECT as_of FROM ml.latest)) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})), k),
 (__sqlml_arg {parameter_type}, __sqlml_t TIMESTAMP) AS ml.{answers}((
