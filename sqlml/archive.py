@@ -37,7 +37,7 @@ from sqlml.errors import ModelError, SqlmlError, first_line
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
-from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, TARGET_TASKS, Task, require_method
+from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, RECOMMEND, TARGET_TASKS, Task, require_method
 from sqlml.transforms import Encoder, Target
 from sqlml.udf import EVENTS
 from sqlml.vetting import RELATION, VALUES, Vetter, quoted
@@ -51,7 +51,7 @@ MOST_FILES, MOST_LISTS = 300, 1 << 22
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Others unpack to any size at one go."""
 DTYPES = {"float32", "int32"}
-TABLES = {"curve": VALUES, "similar": VALUES, "recommend": f"{RELATION}, k INTEGER := 10"}
+TABLES = {"curve": VALUES, "similar": VALUES, "recommend": f"{RELATION}, k BIGINT := 10"}
 """What the table macro of a kind takes, where that is not a relation alone."""
 _NAME = re.compile(r"weights\.safetensors|tables/[a-z_]{1,40}\.json|macros/(0|[1-9][0-9]{0,2})\.sql")
 _ID = re.compile(r"[0-9a-f]{12}")
@@ -250,7 +250,7 @@ def _task(archive: Archive, version: Version) -> Task:
     given = list(zip(*_columns(archive.dump, "functions", "kind", "suffix", "is_table"), strict=True))
     for task in filter(None, fitting):
         functions = [(kind, suffix, str(is_table).lower()) for kind, suffix, is_table in task.named("")]
-        if task.name == version.task and functions == given:
+        if task.name == version.task and functions == given and (task is RECOMMEND) == (kind == "items"):
             require_method(task, version.method)
             return task
     raise RefusedError("its functions are not those of its task")

@@ -26,7 +26,7 @@ class Log:
     starts: NDArray[np.int64]
     items: NDArray[np.int32]
     weights: NDArray[np.float32]
-    ages: NDArray[np.float32]
+    ages: NDArray[np.float64]
     n_items: int
 
     def __len__(self) -> int:
@@ -47,6 +47,15 @@ class Log:
     def later(self) -> NDArray[np.int64]:
         """How many events of the same customer come after each, (events,)."""
         return np.repeat(self.starts[1:], self.lengths) - 1 - np.arange(len(self.items))
+
+    @cached_property
+    def moments_later(self) -> NDArray[np.int64]:
+        """How many later moments the same customer has after each event: those of one basket stand equal, (events,)."""
+        if not len(self.items):
+            return np.zeros(0, np.int64)
+        is_new = np.concatenate([[True], (np.diff(self.ages) != 0) | (np.diff(self.customers) != 0)])
+        moments = np.cumsum(is_new)
+        return moments[np.repeat(self.starts[1:] - 1, self.lengths)] - moments
 
     def matrix(self, values: NDArray[np.float32]) -> scipy.sparse.csr_array:
         """The sum of `values` (events,) of each customer and item: (customers, items)."""

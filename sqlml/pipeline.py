@@ -136,7 +136,9 @@ def _create_recommender(
 ) -> Version:
     started = time.monotonic()
     if is_gated:
-        raise OptionError("A recommender is chosen anew at every retraining, and has no gate. Retrain without gate.")
+        raise OptionError(
+            "A recommender is tested on the next step of customers, and has no gate. Retrain without gate."
+        )
     planning.require_task(chosen, RECOMMEND)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         source = recommendations.frame(place.cursor, chosen)

@@ -32,6 +32,8 @@ CELLS = 1 << 22
 """Scores held at once."""
 LEAST_SHARE = 0.02
 """A method that counts less in the blend is left out."""
+LEAST_REPEATS = 0.02
+"""The share of next steps that were had before from which repeats are recommended."""
 POPULAR_SHARE = 1e-6
 """What popularity counts where nothing else tells items apart."""
 NEVER = np.iinfo(np.int32).max
@@ -59,12 +61,13 @@ class Blend:
 
 @dataclass(frozen=True)
 class Judged:
-    """What validation found of one method: the NDCG with its best decay."""
+    """What validation found of one method: the NDCG with its best decay; of a blend with its `shares`."""
 
     method: str
     decay: float
     ndcg: float
     seconds: float
+    shares: Mapping[str, float] | None = None
 
 
 def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: Stage) -> tuple[Blend, list[Trial]]:
@@ -77,7 +80,7 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
         stage: Name of a part of the training → what to call as it goes on.
     """
     past, last = log.without_last()
-    known, truth = _sample(past, last, options.seed)
+    known, truth = sample(past, last, options.seed, MOST_TESTED)
     tried = _possible(options, methods, log.n_items)
     fitted: dict[str, Weights] = {}
     judged: list[Judged] = []
@@ -85,9 +88,14 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
     for method in tried:
         if method == "own" and not is_repeat and options.method != method:
             continue
-        found = _judge(method, past, options, known, truth, is_repeat=is_repeat, stage=stage)
-        fitted[method], each = found
+        try:
+            weights, each = _judge(method, past, options, known, truth, is_repeat=is_repeat, stage=stage)
+        except np.linalg.LinAlgError:  # the data have no such solution in single precision
+            continue
+        fitted[method] = weights
         judged.append(each)
+    if not judged:
+        raise DataError(f"Method {options.method} has no solution for these events. Another method may.")
     best = max(judged, key=lambda j: j.ndcg)
     decays = {each.method: each.decay for each in judged}
     chosen = Blend({best.method: 1.0}, decays, is_repeat)
@@ -95,7 +103,7 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
         blend = dataclasses.replace(chosen, shares=_shares(fitted, known, truth, is_repeat=is_repeat))
         started = time.monotonic()
         ndcg = _ndcg(ranks(combined(fitted, blend), blend, known, truth))
-        judged.append(Judged("blend", 1.0, ndcg, time.monotonic() - started))
+        judged.append(Judged("blend", 1.0, ndcg, time.monotonic() - started, blend.shares))
         if options.method == "blend" or ndcg > best.ndcg:
             chosen = blend
     return chosen, _trials(judged, chosen)
@@ -123,18 +131,10 @@ def combined(fitted: Mapping[str, Weights], blend: Blend) -> dict[str, NDArray[n
 
 def scores(weights: Weights, log: Log) -> Scores:
     """The blended score of every item after each history, (customers, items)."""
-    linked: Matrix | None = None
     total = np.zeros((len(log), log.n_items), np.float32)
     for method in (name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")):
         mine = part(weights, method)
-        found = _scaled(RANKERS[method].scores(mine, log), mine[SHARE].item())
-        if isinstance(found, np.ndarray):
-            total += found
-        else:
-            linked = found if linked is None else linked + found
-    if linked is not None:
-        rows = np.repeat(np.arange(len(log)), np.diff(linked.indptr))
-        total[rows, linked.indices] += linked.data
+        total += _dense(_scaled(RANKERS[method].scores(mine, log), mine[SHARE].item()))
     if POPULARITY in weights:
         total += POPULAR_SHARE * weights[POPULARITY]
     return total
@@ -156,11 +156,10 @@ def masked(found: Scores, log: Log, *, is_repeat: bool) -> Scores:
 
 
 def _ranks(found: Scores, true: Log) -> Iterator[NDArray[np.int64]]:
-    own = found[true.customers, true.items]
-    places = (found[true.customers] >= own[:, None]).sum(1)
-    places[np.isneginf(own)] = NEVER
-    for start, end in zip(true.starts, true.starts[1:], strict=False):
-        yield np.sort(places[start:end])
+    for row, (start, end) in enumerate(zip(true.starts, true.starts[1:], strict=False)):
+        own = found[row, np.unique(true.items[start:end])]
+        places = (~(found[row] < own[:, None])).sum(1)  # what cannot be compared stands before us
+        yield np.sort(np.where(np.isfinite(own), places, NEVER))
 
 
 def _chunks(log: Log, truth: Log) -> Iterator[tuple[Log, Log]]:
@@ -181,15 +180,19 @@ def _possible(options: BehaviorOptions, methods: Sequence[str], n_items: int) ->
     return found
 
 
-def _sample(past: Log, last: Log, seed: int) -> tuple[Log, Log]:
-    """Some of the customers that have a last step."""
+def sample(past: Log, last: Log, seed: int, most: int) -> tuple[Log, Log]:
+    """Up to so many of the customers that have a last step, and that step.
+
+    Raises:
+        DataError: Nobody has one.
+    """
     customers = np.flatnonzero(last.lengths)
     if not len(customers):
         raise DataError(
             "No customer has events with items at two different moments: there is no next step to learn from."
         )
-    if len(customers) > MOST_TESTED:
-        customers = np.sort(np.random.default_rng(seed).choice(customers, MOST_TESTED, replace=False))
+    if len(customers) > most:
+        customers = np.sort(np.random.default_rng(seed).choice(customers, most, replace=False))
     return past.of(customers), last.of(customers)
 
 
@@ -198,7 +201,7 @@ def _is_repeat(options: BehaviorOptions, known: Log, truth: Log) -> bool:
     if options.repeat != "auto":
         return options.repeat == "true"
     had = known.seen[truth.customers, truth.items]
-    return float(np.mean(had)) > LEAST_SHARE
+    return float(np.mean(had)) > LEAST_REPEATS
 
 
 def _judge(
@@ -261,7 +264,8 @@ def _shares(fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat:
     start = np.full(len(methods), 0.1)
     found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(methods)).x
     found /= max(found.sum(), 1e-12)
-    return {method: float(share) for method, share in zip(methods, found, strict=True) if share >= LEAST_SHARE}
+    kept = {method: float(share) for method, share in zip(methods, found, strict=True) if share >= LEAST_SHARE}
+    return kept or dict.fromkeys(methods, 1 / len(methods))
 
 
 def _examples(
@@ -282,7 +286,7 @@ def _examples(
 
 
 def _dense(found: Matrix) -> Scores:
-    return found if isinstance(found, np.ndarray) else np.asarray(found.todense(), np.float32)
+    return found if isinstance(found, np.ndarray) else np.asarray(found.toarray(), np.float32)
 
 
 def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:
@@ -291,7 +295,7 @@ def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:
     found = []
     for number, each in enumerate(judged, 1):
         options: dict[str, object] = {"method": each.method, "decay": each.decay}
-        if each.method == "blend":
-            options = {"method": "blend", "shares": {m: round(s, 3) for m, s in chosen.shares.items()}}
+        if each.shares is not None:
+            options = {"method": "blend", "shares": {m: round(s, 3) for m, s in each.shares.items()}}
         found.append(Trial(number, options, 1 - each.ndcg, each.seconds, each.method == name))
     return found

@@ -121,21 +121,18 @@ def _test(
     cursor: duckdb.DuckDBPyConnection, past: Log, last: Log, recipe: BehaviorOptions, blend: Blend, stage: Stage
 ) -> None:
     """How high the last step stands, by what was chosen and by what is popular; leaves `sqlml_metrics`."""
-    customers = np.flatnonzero(last.lengths)
-    if len(customers) > MOST_TESTED:
-        customers = np.sort(np.random.default_rng(recipe.seed).choice(customers, MOST_TESTED, replace=False))
-    known, truth = past.of(customers), last.of(customers)
+    known, truth = ranking.sample(past, last, recipe.seed, MOST_TESTED)
     weights = ranking.fit(past, recipe, blend, stage)
     floor = ranking.combined({"popular": {"popularity": weights[ranking.POPULARITY]}}, blend.only("popular"))
     found = {recipe.method: ranking.ranks(weights, blend, known, truth)}
     found |= {"popular": ranking.ranks(floor, blend, known, truth)} if recipe.method != "popular" else {}
     keys = pa.table(
         {
-            "customer_id": pa.array(customers),
-            "as_of": pa.nulls(len(customers), pa.timestamp("us")),
-            "label": pa.array(truth.lengths.astype(float)),
-            "is_active": pa.array(np.zeros(len(customers), bool)),
-            "key": pa.nulls(len(customers), pa.string()),
+            "customer_id": pa.array(np.arange(len(truth))),
+            "as_of": pa.nulls(len(truth), pa.timestamp("us")),
+            "label": pa.array([float(len(each)) for each in found[recipe.method]]),
+            "is_active": pa.array(np.zeros(len(truth), bool)),
+            "key": pa.nulls(len(truth), pa.string()),
         }
     )
     scores = [(method, pa.array([each.tolist() for each in ranks])) for method, ranks in found.items()]

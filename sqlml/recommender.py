@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sqlml import ranking
 from sqlml.errors import ModelError
 from sqlml.logs import Log
+from sqlml.methods import ials
 from sqlml.methods.base import Weights, part
 from sqlml.methods.ranking import DECAY, links
 from sqlml.udf import Answer
@@ -46,6 +47,7 @@ class Recommender:
     def __init__(self, weights: Weights, items: tuple[str, ...]) -> None:
         self._weights, self._items = weights, pa.array(items, pa.string())
         self._among: dict[int, NDArray[np.bool_]] = {}
+        self._lock = threading.Lock()
 
     def items(self, histories: pa.StructArray, asked: pa.Array) -> pa.Array:
         """The best items of each history, best first, as lists of (item_id, score, reason).
@@ -67,14 +69,16 @@ class Recommender:
     def candidates(self, items: pa.Array, _: pa.Array) -> pa.Array:
         """Remember which items are among each list, and give that a name."""
         names = []
-        for listed in items.to_pylist():
+        for listed in items:
             mask = np.zeros(len(self._items), bool)
-            codes = self._codes(pa.array(listed or [], pa.string()))
+            codes = self._codes(listed.values if listed.is_valid else pa.array([], pa.string()))
             mask[codes[codes >= 0]] = True
             name = int.from_bytes(hashlib.blake2b(mask.tobytes(), digest_size=7).digest(), "big")
-            self._among[name] = mask
-            while len(self._among) > MOST_REMEMBERED:
-                self._among.pop(next(iter(self._among)), None)
+            with self._lock:
+                self._among.pop(name, None)  # what is asked for again becomes the newest
+                self._among[name] = mask
+                while len(self._among) > MOST_REMEMBERED:
+                    del self._among[next(iter(self._among))]
             names.append(name)
         return pa.array(names, pa.int64())
 
@@ -205,19 +209,26 @@ def require_sound(weights: Weights, items: tuple[str, ...]) -> None:
         if "starts" in mine:
             _require_sparse(method, mine, n)
         sizes = {len(mine[name]) for name in ("popularity", "rarity", "factors") if name in mine}
+        if "factors" in mine and mine["factors"].shape[1:] != (ials.FACTORS,):
+            raise ModelError(f"its factors are of the shape {mine['factors'].shape}")
         if sizes - {n}:
             raise ModelError(f"its {method} is of {max(sizes - {n}):,} items, not of {n:,}")
     nobody = pa.array([None, {"events": [{"item": items[0], "weight": 1.0, "age": 0.0}]}], _EVENTS)
     asked = pa.array([{"k": 1, "among": None}] * 2, pa.struct({"k": pa.int32(), "among": pa.int64()}))
-    Recommender(weights, items).items(nobody, asked)
+    found = Recommender(weights, items)
+    found.items(nobody, asked)
+    found.affinities(nobody, pa.array([items[0]] * 2))
+    found.similar(pa.array([items[0]]), pa.array([1], pa.int32()))
 
 
 def _require_sparse(method: str, mine: Weights, n: int) -> None:
-    starts, places = mine["starts"].astype(np.int64), mine["items"]
+    starts, places = mine["starts"], mine["items"]
+    if any(each.ndim != 1 or each.dtype != np.int32 for each in (starts, places)) or not len(starts):
+        raise ModelError(f"its {method} is not made of whole numbers")
     is_sorted = starts[0] == 0 and starts[-1] == len(places) and bool((np.diff(starts) >= 0).all())
     is_within = not len(places) or (places.min() >= 0 and places.max() < n)
-    is_square = "values" not in mine or (len(mine["values"]) == len(places) and len(starts) == n + 1)
-    if not (is_sorted and is_within and is_square and places.ndim == 1):
+    is_square = "values" not in mine or (mine["values"].shape == places.shape and len(starts) == n + 1)
+    if not (is_sorted and is_within and is_square):
         raise ModelError(f"its {method} points beyond the items that there are")
 
 

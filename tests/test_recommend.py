@@ -68,6 +68,16 @@ class TestLog:
         assert (log.starts == starts).all()
         assert (log.items == items).all()
 
+    def test_events_of_one_moment_stand_equal(self):
+        log = logs.Log(
+            np.array([0, 3, 4]),
+            np.array([0, 1, 2, 3], np.int32),
+            np.ones(4, np.float32),
+            np.array([2.0, 1.0, 1.0, 5.0]),
+            4,
+        )
+        assert log.moments_later.tolist() == [1, 0, 0, 0]
+
     def test_an_empty_log_has_no_last_step(self):
         past, last = log_of([], []).without_last()
         assert len(past) == len(last) == 2
@@ -147,6 +157,8 @@ class TestChoice:
         found = np.array([[1.0, 1.0, 0.5]], np.float32)
         log = log_of([1, 2], n_items=3)
         assert [r.tolist() for r in ranking._ranks(found, log)] == [[2, 3]]
+        assert [r.tolist() for r in ranking._ranks(found * np.nan, log)] == [[ranking.NEVER] * 2]
+        assert [r.tolist() for r in ranking._ranks(found, log_of([0, 0], n_items=3))] == [[2]]
 
     def test_what_follows_a_rule_is_learnt(self):
         rng = np.random.default_rng(1)
@@ -256,6 +268,10 @@ class TestRecommend:
         assert [s for _, s in found] == sorted((s for _, s in found), reverse=True)
         assert rows(shop, "FROM recommend_similar(-1, 4)") == []
 
+    def test_how_many_may_be_a_column_or_nothing(self, shop):
+        assert one(shop, "SELECT recommend(7, NULL)") is None
+        assert rows(shop, "SELECT n, len(recommend(7, n)) FROM range(1, 4) t(n)") == [(1, 1), (2, 2), (3, 3)]
+
     def test_in_where_join_and_cte(self, shop):
         assert one(shop, "SELECT count(*) FROM behavior.customers c WHERE len(recommend(customer_id, 2)) = 2") > 1000
         assert (
@@ -360,6 +376,7 @@ def test_items_of_any_type_and_duplicates(con):
     assert one(con, "SELECT typeof(recommend(1)[1].item_id)") == "UUID"
     item = one(con, "SELECT recommend(1)[1].item_id")
     assert one(con, f"SELECT recommend_score(1, '{item}'::UUID)") > 0
+    assert one(con, "SELECT max(value) FROM ml.evaluate('recommend') WHERE metric LIKE 'ndcg%'") <= 1
 
 
 def test_what_goes_out_comes_in_the_same(shop, tmp_path):

@@ -71,12 +71,12 @@ def best(model: object, histories: Histories, n: int, *, is_new: bool, is_repeat
     return np.asarray(items, np.int64)
 
 
-def popular(counts: NDArray[np.float64], histories: Histories, n: int, *, is_repeat: bool) -> Lists:
+def popular(counts: NDArray[np.float64], histories: Histories, n: int) -> Lists:
     """The same for everybody, without what they had."""
     most = int(np.diff(histories.indptr).max(initial=0))
     order = np.argsort(-counts, kind="stable")[: n + most]
     rows = []
     for start, end in zip(histories.indptr, histories.indptr[1:], strict=False):
-        had = () if is_repeat else histories.indices[start:end]
+        had = histories.indices[start:end]
         rows.append(np.resize(order[~np.isin(order, had)], n))
     return np.array(rows, np.int64)

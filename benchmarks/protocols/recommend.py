@@ -1,10 +1,12 @@
 """Recommendations: sqlml against implicit and popularity, the next item among all items.
 
-Of every customer the last step is withheld. All items are ranked, equal scores counting against a method; HR, NDCG and
-MRR are of the first ten places, of sessions Recall and MRR of the first twenty. `sqlml` is `method = 'auto'`, called as
-`FROM recommend_at(...)`; `not refitted` was trained without the last two steps, and sees the last but one as an event
-that arrives after the training. Of sessions every prefix of a later session is a customer that no method has seen.
-Peers get the same histories; of each the recipe is taken that does best on the last step of the training histories.
+Of every customer the last step is withheld. All items are ranked, each method ordering equal scores as it does; HR,
+NDCG and MRR are of the first ten places, of sessions Recall and MRR of the first twenty. `sqlml` is `method = 'auto'`,
+called as `FROM recommend_at(...)`; `not refitted` was trained without the last two steps, and sees the last but one as
+an event that arrives after the training. Of sessions every prefix of a later session is a customer that no method has
+seen.
+Peers get the same histories; of each the recipe is taken that does best on the last step of the training histories,
+and whether what was had comes again.
 `seconds_fit` of sqlml are those of CREATE MODEL with its choice and test, of a peer those of the recipe taken;
 `seconds_all` is recommending to all and writing the lists to a table. `interval` is that of sqlml less the peer in
 NDCG@10 (of sessions MRR@20), by a bootstrap over customers.
@@ -52,7 +54,6 @@ class Case:
     file: str
     lines: str
     is_sessions: bool = False
-    is_repeat: bool = False
     is_twice: bool = False
     methods: tuple[str, ...] = ("rules", "directed")
 
@@ -69,10 +70,10 @@ CASES = (
          "WHERE item_id IN (SELECT item_id FROM {file} GROUP BY item_id HAVING count(*) >= 5)"),
     Case("ta feng, next basket", "tafeng_baskets.parquet",
          "SELECT user_id AS customer_id, basket_no AS pos, item_id, is_last_basket AS is_test FROM {file}",
-         is_repeat=True, methods=("rules", "own")),
+         methods=("rules", "own")),
     Case("yoochoose 1/64, sessions", "sessions_yoochoose1_64.parquet",
          "SELECT session_id AS customer_id, pos, item_id, split = 'test' AS is_test FROM {file}",
-         is_sessions=True, is_repeat=True, methods=("rules", "sessions")),
+         is_sessions=True, methods=("rules", "sessions")),
 )  # fmt: skip
 QUICK_CASE = Case(
     "generated", "", "SELECT i % 300 AS customer_id, i // 300 AS pos, (i % 300 * 7 + i // 300 * 3) % 40 AS item_id, "
@@ -231,16 +232,14 @@ def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:
         for name, peer in peers.PEERS.items():
             if peer.is_of_known and case.is_sessions:
                 continue
-            model = _tuned(con, peer, items, is_repeat=case.is_repeat)
+            model, is_repeat = _tuned(con, peer, items)
             started = time.monotonic()
             peers.fit(model, histories)
             fitted = time.monotonic() - started
-            seconds = write(
-                partial(peers.best, model, asked, MOST, is_new=case.is_sessions, is_repeat=case.is_repeat), rows
-            )
+            seconds = write(partial(peers.best, model, asked, MOST, is_new=case.is_sessions, is_repeat=is_repeat), rows)
             found[name] = Found(*_quality(con), fitted, seconds)
             print(f"{case.name}: {name}, {fitted:.0f} s, {seconds:.1f} s", file=sys.stderr)
-    seconds = write(partial(peers.popular, counts, asked[rows], MOST, is_repeat=case.is_repeat), slice(None))
+    seconds = write(partial(peers.popular, counts, asked[rows], MOST), slice(None))
     return {**found, peers.POPULAR: Found(*_quality(con), None, seconds)}
 
 
@@ -256,19 +255,22 @@ def _matrix(
     return scipy.sparse.csr_matrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
 
 
-def _tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic], *, is_repeat: bool) -> object:
-    """The recipe that does best on the last step of the training histories, not fitted yet."""
+def _tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic]) -> tuple[object, bool]:
+    """The recipe that does best on the last step of the training histories, not fitted yet, and with repeats or not."""
     con.execute(f"CREATE OR REPLACE TABLE earlier AS {BEFORE_LAST}").fetchall()
     histories, customers = _matrix(con, "earlier", items)
     query = f"SELECT DISTINCT customer_id, item_id FROM ({LAST_OF_PAST}) SEMI JOIN earlier USING (customer_id)"
     con.execute(f"CREATE OR REPLACE TABLE next AS {query}").fetchall()
     truth, _ = _matrix(con, "next", items)
     rows = np.random.default_rng(0).permutation(len(customers))[:TUNED_ON]
-    scores = []
+    scores = {}
     for recipe in peer.recipes:
         model = recipe()
         peers.fit(model, histories)
-        lists = peers.best(model, histories, MOST, is_new=False, is_repeat=is_repeat)[rows, :10]
-        is_hit = np.asarray(truth[np.repeat(rows, 10), np.maximum(lists, 0).ravel()]).reshape(-1, 10) > 0
-        scores.append(float((is_hit / np.log2(np.arange(10) + 2)).sum(1).mean()))
-    return peer.recipes[int(np.argmax(scores))]()
+        for is_repeat in (False, True):
+            lists = peers.best(model, histories, MOST, is_new=False, is_repeat=is_repeat)[rows, :10]
+            is_true = np.asarray(truth[np.repeat(rows, 10), np.maximum(lists, 0).ravel()]).reshape(-1, 10) > 0
+            gains = (is_true & (lists >= 0)) / np.log2(np.arange(10) + 2)
+            scores[recipe, is_repeat] = float(gains.sum(1).mean())
+    recipe, is_repeat = max(scores, key=lambda tried: scores[tried])
+    return recipe(), is_repeat

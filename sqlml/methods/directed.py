@@ -6,9 +6,8 @@ that depend on their distance alone, so that no prefix is ever written out.
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-import jax.scipy.linalg
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
 from sqlml.logs import Log
@@ -27,10 +26,15 @@ def _learn(log: Log, options: ModelOptions) -> Matrix:
     gram = np.asarray(together(log, _of_past, span).todense(), np.float32)
     gram += gram.T
     own = log.weights**2 * _shared(log.later)
-    gram[np.diag_indices_from(gram)] += np.bincount(log.items, own, minlength=log.n_items) + PENALTY
+    gram[np.diag_indices_from(gram)] += np.bincount(log.items, own, minlength=log.n_items) + PENALTY * _unit(log)
     future = np.asarray(together(log, _of_future, span).todense(), np.float32)
-    factor = jax.scipy.linalg.cho_factor(jnp.asarray(gram), lower=True, overwrite_a=True)
-    return np.asarray(jax.scipy.linalg.cho_solve(factor, jnp.asarray(future), overwrite_b=True))
+    factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    return np.asarray(scipy.linalg.cho_solve(factor, future, overwrite_b=True, check_finite=False))
+
+
+def _unit(log: Log) -> float:
+    """What a pair of events counts on average: the penalty is one in numbers of events."""
+    return float(np.mean(log.weights**2)) if len(log.weights) else 1.0
 
 
 def _shared(later: NDArray[np.int64]) -> NDArray[np.float32]:

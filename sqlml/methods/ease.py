@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-import jax.scipy.linalg
 import numpy as np
+import scipy.linalg
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix
@@ -16,9 +15,9 @@ PENALTY = 100.0
 def _learn(log: Log, options: ModelOptions) -> Matrix:
     gram = np.asarray((log.seen.T @ log.seen).todense(), np.float32)
     gram[np.diag_indices_from(gram)] += PENALTY
-    factor = jax.scipy.linalg.cho_factor(jnp.asarray(gram), lower=True, overwrite_a=True)
-    inverse = jax.scipy.linalg.cho_solve(factor, jnp.eye(log.n_items))
-    found = np.array(-inverse / jnp.diag(inverse))
+    factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
+    inverse = scipy.linalg.cho_solve(factor, np.eye(log.n_items, dtype=np.float32), check_finite=False)
+    found = -inverse / np.diag(inverse)
     np.fill_diagonal(found, 0)
     return found
 

@@ -49,7 +49,7 @@ class Factors:
     def scores(self, weights: Weights, log: Log) -> Scores:
         """How near every item is to the customer's point."""
         items = weights["factors"]
-        history = log.matrix(weights[DECAY].item() ** log.later.astype(np.float32))
+        history = log.matrix(weights[DECAY].item() ** log.moments_later.astype(np.float32))
         return np.asarray(_solved(history, items) @ items.T)
 
 
@@ -75,13 +75,18 @@ def _solved(seen: scipy.sparse.csr_array, others: NDArray[np.float32]) -> NDArra
 def _padded(
     seen: scipy.sparse.csr_array, rows: NDArray[np.int64], size: int, n: int, nothing: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Columns and values of some rows, (n, size), `nothing` and 0 where a row has no more."""
-    offsets = seen.indptr[rows][:, None] + np.arange(size)
-    is_there = offsets < np.minimum(seen.indptr[rows + 1], seen.indptr[rows] + MOST_SEEN)[:, None]
+    """Columns and values of some rows, (n, size), `nothing` and 0 where a row has no more.
+
+    A longer row is thinned evenly, what is left standing for all.
+    """
+    length = np.diff(seen.indptr)[rows][:, None]
+    taken, step = np.minimum(length, size), np.arange(size)
+    is_there = step < taken
+    offsets = seen.indptr[rows][:, None] + np.where(is_there, step * length // np.maximum(taken, 1), 0)
     offsets = np.minimum(offsets, len(seen.indices) - 1)
     places, values = np.full((n, size), nothing, np.int32), np.zeros((n, size), np.float32)
     places[: len(rows)] = np.where(is_there, seen.indices[offsets], nothing)
-    values[: len(rows)] = np.where(is_there, seen.data[offsets], 0)
+    values[: len(rows)] = np.where(is_there, seen.data[offsets] * (length / np.maximum(taken, 1)), 0)
     return places, values
 
 

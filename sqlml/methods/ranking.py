@@ -74,7 +74,7 @@ class Links:
 
     def scores(self, weights: Weights, log: Log) -> Matrix:
         """Links of the history, weighted by how late in it an item stands."""
-        history = log.matrix(log.weights * weights[DECAY].item() ** log.later.astype(np.float32))
+        history = log.matrix(log.weights * weights[DECAY].item() ** log.moments_later.astype(np.float32))
         return history @ links(weights, log.n_items)
 
 

@@ -48,7 +48,7 @@ class Sessions:
 
 
 def _scores(weights: Weights, log: Log, kept: scipy.sparse.csr_array, towards: scipy.sparse.csr_array) -> Scores:
-    values = log.weights * weights[DECAY].item() ** log.later.astype(np.float32) * weights["rarity"][log.items]
+    values = log.weights * weights[DECAY].item() ** log.moments_later.astype(np.float32) * weights["rarity"][log.items]
     near = np.asarray((log.matrix(values) @ towards).todense(), np.float32)
     most = min(NEIGHBOURS, near.shape[1])
     places = np.argpartition(-near, most - 1, 1)[:, :most]

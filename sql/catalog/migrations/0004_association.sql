@@ -1,7 +1,7 @@
 -- sql/catalog/migrations/0004_association.sql: what is bought together: frequent itemsets and association rules, exact
 -- a basket is a customer at one moment, or what the column `basket` says
 CREATE MACRO ml.basket_lines(relation, basket, item) AS TABLE
-FROM query('SELECT DISTINCT ' || coalesce('"' || replace(basket, '"', '""') || '"', '{c: customer_id, t: event_time}') || ' AS place, "'
+FROM query('SELECT DISTINCT ' || coalesce('"' || replace(basket, '"', '""') || '"', 'CASE WHEN customer_id IS NOT NULL THEN {c: customer_id, t: event_time} END') || ' AS place, "'
     || replace(item, '"', '""') || '"::VARCHAR AS product FROM query_table(''' || replace(relation, '''', '''''') || ''')');
 -- a priori (Agrawal & Srikant 1994): an itemset grows by items behind its last one, while enough baskets hold all of it
 CREATE MACRO ml.frequent_itemsets(min_support := 0.001, max_length := 4, relation := 'behavior.events', basket := NULL, item := 'item_id') AS TABLE
@@ -38,7 +38,7 @@ WITH sets AS MATERIALIZED (
 )
 SELECT s.antecedent, s.consequent, s.baskets, s.support, s.support / a.support AS confidence,
        s.support / a.support / c.support AS lift, s.support - a.support * c.support AS leverage,
-       (1 - c.support) / (1 - s.support / a.support) AS conviction
+       CASE WHEN s.baskets = a.baskets THEN 'infinity'::DOUBLE ELSE (1 - c.support) / (1 - s.support / a.support) END AS conviction
 FROM split s JOIN sets a ON a.itemset = s.antecedent JOIN sets c ON c.itemset = s.consequent
 WHERE s.support / a.support >= min_confidence
 ORDER BY confidence DESC, s.support DESC, s.antecedent, s.consequent;
