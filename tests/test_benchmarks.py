@@ -79,7 +79,7 @@ BOUGHT = """CREATE SCHEMA behavior; CREATE TABLE behavior.events AS FROM (VALUES
 
 
 def test_what_peers_know_of_a_customer(con):
-    pytest.importorskip("pandas")
+    pytest.importorskip("lightgbm")
     from benchmarks.peers.spend import rate
     from benchmarks.protocols import clv
 
