@@ -56,7 +56,7 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     yield queries.text(
         "functions/by_customer", function=_name(new, main), answer=answer, argument="", given="", **shared
     )
-    yield queries.text("functions/by_relation", function_at=_name(new, function_at), **shared)
+    yield queries.text("functions/by_relation", function_at=_name(new, function_at), argument="", given="", **shared)
     if target.kind != "segment":
         values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
         yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
@@ -93,9 +93,13 @@ def of_recommender(new: NewVersion, frame: Frame, candidates: str | None) -> Ite
     yield queries.text("functions/latest")
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
     yield queries.text(
-        "functions/recommend", main=main, function_at=function_at, score=score, similar=similar, item_type=item_type,
+        "functions/recommend", main=main, score=score, similar=similar, item_type=item_type,
         item_parameter=_parameter_type(item_type), key_type=str(new.key_type),
         parameter_type=_parameter_type(str(new.key_type)), candidates=among, **udfs, **internal,
+    )  # fmt: skip
+    yield queries.text(
+        "functions/by_relation", main=main, function_at=function_at, udf=f"ml.{internal['answers']}",
+        argument=", k BIGINT := 10", given=", k", **internal,
     )  # fmt: skip
 
 

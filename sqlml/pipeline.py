@@ -398,10 +398,10 @@ def load_forward(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str
     Raises:
         CatalogError: The weights are missing or damaged.
     """
-    weights = Catalog(cursor, version.database).weights(version.version_id)
+    load = partial(Catalog(cursor, version.database).weights, version.version_id)
     if version.encoder.target.kind == "items":
-        return recommender.answers(version.version_id, weights, version.encoder.columns[0].levels, asked)
-    return compiled(weights, version.encoder, version.options, asked)
+        return recommender.answers(version.version_id, load, version.encoder.columns[0].levels, asked)
+    return compiled(load(), version.encoder, version.options, asked)
 
 
 def compiled(stored: Mapping[str, NDArray[np.float32]], encoder: Encoder, chosen: ModelOptions, asked: str) -> Forward:

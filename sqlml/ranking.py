@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.optimize
 import scipy.sparse
-import scipy.special
 from numpy.typing import NDArray
 
 from sqlml.errors import DataError
@@ -111,19 +110,14 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
 
 def fit(log: Log, options: BehaviorOptions, blend: Blend, stage: Stage) -> dict[str, NDArray[np.float32]]:
     """The arrays of everything that the blend needs, and of what is popular."""
-    weights: dict[str, NDArray[np.float32]] = {REPEAT: one(blend.is_repeat)}
-    for method in dict.fromkeys([*blend.shares, "knn", "popular"]):
-        found = RANKERS[method].fit(log, options, stage(method))
-        weights |= {f"{method}.{name}": value for name, value in found.items()}
-    for method, share in blend.shares.items():
-        weights[f"{method}.{SHARE}"] = one(share)
-        weights[f"{method}.{DECAY}"] = one(blend.decays[method])
-    return weights
+    methods = dict.fromkeys([*blend.shares, "knn", "popular"])
+    fitted = {method: RANKERS[method].fit(log, options, stage(method)) for method in methods}
+    return {REPEAT: one(blend.is_repeat), **combined(fitted, blend)}
 
 
 def combined(fitted: Mapping[str, Weights], blend: Blend) -> dict[str, NDArray[np.float32]]:
-    """Methods that were fitted one by one as the weights of a blend."""
-    found = {f"{method}.{name}": value for method in blend.shares for name, value in fitted[method].items()}
+    """Methods that were fitted one by one, as stored arrays; those of the blend with what they count."""
+    found = {f"{method}.{name}": value for method, weights in fitted.items() for name, value in weights.items()}
     for method, share in blend.shares.items():
         found |= {f"{method}.{SHARE}": one(share), f"{method}.{DECAY}": one(blend.decays[method])}
     return found
@@ -197,7 +191,7 @@ def sample(past: Log, last: Log, seed: int, most: int) -> tuple[Log, Log]:
 
 
 def _is_repeat(options: BehaviorOptions, known: Log, truth: Log) -> bool:
-    """As asked for, or where what was had comes again oftener than a ranker would find it by recommending it all."""
+    """As asked for, or where what was had is more of the next steps than chance explains."""
     if options.repeat != "auto":
         return options.repeat == "true"
     had = known.seen[truth.customers, truth.items]

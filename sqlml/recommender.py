@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from functools import cached_property, partial
 from weakref import WeakValueDictionary
 
@@ -237,9 +238,9 @@ _live: WeakValueDictionary[str, Recommender] = WeakValueDictionary()
 _lock = threading.Lock()
 
 
-def answers(version_id: str, weights: Weights, items: tuple[str, ...], asked: str) -> Answer:
+def answers(version_id: str, load: Callable[[], Weights], items: tuple[str, ...], asked: str) -> Answer:
     """The function of a stored recommender by its name: `items`, `affinities`, `similar` or `candidates`."""
     with _lock:
-        found = _live.get(version_id) or Recommender(weights, items)
+        found = _live.get(version_id) or Recommender(load(), items)
         _live[version_id] = found
     return getattr(found, asked)

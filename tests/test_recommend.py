@@ -1,5 +1,7 @@
 """Recommendations: what they are made of, that they follow the events at once, and what they do with odd data."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -170,6 +172,20 @@ class TestChoice:
         assert min(t.loss for t in trials) == pytest.approx(0, abs=1e-6)
         assert next(t for t in trials if t.options["method"] == "popular").loss > 0.2
 
+    def test_a_method_without_a_solution_is_left_out(self, monkeypatch):
+        def fail(log):
+            raise np.linalg.LinAlgError
+
+        monkeypatch.setitem(RANKERS, "directed", dataclasses.replace(directed.METHOD, learn=fail))
+        _, trials = ranking.choose(
+            random_log(), BehaviorOptions(method="auto"), ("rules", "directed"), lambda name: lambda *a: None
+        )
+        assert {t.options["method"] for t in trials} == {"rules"}
+        with pytest.raises(DataError, match="directed has no solution"):
+            ranking.choose(
+                random_log(), BehaviorOptions(method="directed"), ("directed",), lambda name: lambda *a: None
+            )
+
     def test_repeats_are_learnt_from_the_data(self):
         log = log_of(*([i % 8, (i + 3) % 8, i % 8] for i in range(100)), n_items=8)
         blend, _ = ranking.choose(log, BehaviorOptions(method="auto"), ("rules", "own"), lambda name: lambda *a: None)
@@ -246,6 +262,14 @@ class TestRecommend:
         assert rows(shop, f"SELECT recommend(7, 5, {MOMENT})") == earlier
         shop.execute(f"DELETE FROM shop_events WHERE customer_id = 7 AND product_id = {item}").fetchall()
         assert rows(shop, "SELECT recommend(7, 5)") == before
+
+    def test_a_customer_who_came_after_the_training_is_served_like_any_other(self, shop):
+        shop.execute(
+            "INSERT INTO shop_events (customer_id, happened_at, action, product_id) SELECT 999999, max(happened_at), 'view', 11 FROM shop_events"
+        ).fetchall()
+        found = one(shop, "SELECT recommend(999999, 3)")
+        shop.execute("DELETE FROM shop_events WHERE customer_id = 999999").fetchall()
+        assert {f["reason"] for f in found if f["item_id"] != 11} == {"because of 11"}
 
     def test_a_moment_is_that_of_a_database_cut_there(self, shop, tmp_path):
         asked = f"SELECT customer_id, recommend(customer_id, 5, {MOMENT}), recommend_score(customer_id, 11, {MOMENT}) FROM behavior.customers ORDER BY 1"

@@ -1,6 +1,6 @@
 -- sql/functions/by_relation.sql: the answers beside the rows of a relation of customers and moments
-CREATE OR REPLACE MACRO main.{function_at}(__sqlml_relation) AS TABLE
-SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x) AS {main}
+CREATE OR REPLACE MACRO main.{function_at}(__sqlml_relation{argument}) AS TABLE
+SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x{given}) AS {main}
 FROM (
     SELECT l.*
     FROM ml.latest newest, LATERAL (

@@ -1,4 +1,4 @@
--- sql/functions/recommend.sql: recommendations by customer, pair by pair, of a relation, and what is like an item
+-- sql/functions/recommend.sql: recommendations by customer and pair by pair, and what is like an item
 CREATE OR REPLACE MACRO ml.{among}(__sqlml_x) AS {candidates};
 CREATE OR REPLACE MACRO ml.{answers}(__sqlml_x, __sqlml_k) AS
 {udf_recommend}(__sqlml_x, {'k': (__sqlml_k)::INTEGER, 'among': ml.{among}(0)})::STRUCT(item_id {item_type}, score FLOAT, reason VARCHAR)[];
@@ -8,16 +8,6 @@ CREATE OR REPLACE MACRO main.{main}(__sqlml_arg {parameter_type}, k BIGINT := 10
     SELECT __sqlml_x FROM ml.{features}(__sqlml_t) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})), 10),
 (__sqlml_arg {parameter_type}, k BIGINT, __sqlml_t TIMESTAMP) AS ml.{answers}((
     SELECT __sqlml_x FROM ml.{features}(__sqlml_t) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})), k);
-CREATE OR REPLACE MACRO main.{function_at}(__sqlml_relation, k BIGINT := 10) AS TABLE
-SELECT asking.* EXCLUDE (__sqlml_as_of), ml.{answers}(f.__sqlml_x, k) AS {main}
-FROM (
-    SELECT l.*
-    FROM ml.latest newest, LATERAL (
-        SELECT r.*, coalesce(ml.utc(as_of), newest.as_of) AS __sqlml_as_of
-        FROM query_table(__sqlml_relation) r) l
-) asking
-LEFT JOIN ml.{features_of}(__sqlml_relation) f
-  ON asking.customer_id = f.__sqlml_key AND asking.__sqlml_as_of = f.__sqlml_as_of;
 CREATE OR REPLACE MACRO main.{score}(__sqlml_arg {parameter_type}, __sqlml_item {item_parameter}) AS {udf_affinity}((
     SELECT __sqlml_x FROM ml.{features}((SELECT as_of FROM ml.latest)) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})),
     (__sqlml_item)::VARCHAR),

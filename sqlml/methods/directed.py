@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix, together
-from sqlml.options import ModelOptions
 
 PAST, FUTURE = 0.9, 0.5
 """How much less an event counts than the one nearer to the end of the prefix."""
@@ -21,7 +20,7 @@ LEAST = 0.01
 """Pairs that count less are left out."""
 
 
-def _learn(log: Log, options: ModelOptions) -> Matrix:
+def _learn(log: Log) -> Matrix:
     span = int(np.log(LEAST) / np.log(PAST))
     gram = np.asarray(together(log, _of_past, span).todense(), np.float32)
     gram += gram.T

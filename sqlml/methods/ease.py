@@ -7,12 +7,11 @@ import scipy.linalg
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix
-from sqlml.options import ModelOptions
 
 PENALTY = 100.0
 
 
-def _learn(log: Log, options: ModelOptions) -> Matrix:
+def _learn(log: Log) -> Matrix:
     gram = np.asarray((log.seen.T @ log.seen).todense(), np.float32)
     gram[np.diag_indices_from(gram)] += PENALTY
     factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)

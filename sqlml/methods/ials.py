@@ -19,8 +19,8 @@ from sqlml.options import ModelOptions
 from sqlml.training import Watch
 
 FACTORS, SWEEPS = 64, 12
-UNOBSERVED, PENALTY, FREQUENCY = 0.1, 0.003, 1.0
-"""What a pair that was not seen counts; the penalty, and the power of the frequency that it grows with."""
+UNOBSERVED, PENALTY = 0.1, 0.003
+"""What a pair that was not seen counts; the penalty for each one that was."""
 TOLERANCE, STEPS = 1e-5, 32
 """When the conjugate gradients of a row end."""
 MOST_SEEN, CHUNK_EVENTS, SMALLEST, MOST_ROWS = 4096, 1 << 16, 8, 512
@@ -95,7 +95,7 @@ def _solve(others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Ar
     """By conjugate gradients: LAPACK inside of XLA does not stand being called from two threads."""
 
     def one(had: jax.Array, value: jax.Array) -> jax.Array:
-        penalty = PENALTY * (value.sum() + UNOBSERVED * (len(others) - 1)) ** FREQUENCY
+        penalty = PENALTY * (value.sum() + UNOBSERVED * (len(others) - 1))
 
         def applied(point: jax.Array) -> jax.Array:
             return had.T @ (value * (had @ point)) + gram @ point + penalty * point

@@ -7,14 +7,13 @@ import scipy.sparse
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix
-from sqlml.options import ModelOptions
 
 SHRINKAGE = 10.0
 MOST_SEEN, MOST_PAIRS = (500, 250, 120, 60, 30), 2e8
 """Of a longer history the latest so many events count, the first number with which there are no more pairs of items."""
 
 
-def _learn(log: Log, options: ModelOptions) -> Matrix:
+def _learn(log: Log) -> Matrix:
     had = log.where(log.later < _most_seen(log)).seen
     both = (had.T @ had).tocoo()
     counts = had.sum(0)

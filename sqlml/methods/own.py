@@ -7,10 +7,9 @@ import scipy.sparse
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix
-from sqlml.options import ModelOptions
 
 
-def _learn(log: Log, options: ModelOptions) -> Matrix:
+def _learn(log: Log) -> Matrix:
     return scipy.sparse.csr_array(scipy.sparse.eye_array(log.n_items, dtype=np.float32))
 
 

@@ -57,18 +57,18 @@ class Links:
     """Items lead to items.
 
     Attributes:
-        learn: (log, options) → how strongly the item of a row leads to that of a column, (items, items).
+        learn: Log → how strongly the item of a row leads to that of a column, (items, items).
         decays: See `Ranker`.
         is_dense: See `Ranker`.
     """
 
-    learn: Callable[[Log, ModelOptions], Matrix]
+    learn: Callable[[Log], Matrix]
     decays: tuple[float, ...] = DECAYS
     is_dense: bool = False
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Learn, and keep the strongest links."""
-        found = strongest(self.learn(log, options), LINKS)
+        found = strongest(self.learn(log), LINKS)
         watch(1, 1, float("nan"))
         return {**found, DECAY: one(1)}
 

@@ -6,12 +6,11 @@ import numpy as np
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix, together
-from sqlml.options import ModelOptions
 
 SPAN = 10
 
 
-def _learn(log: Log, options: ModelOptions) -> Matrix:
+def _learn(log: Log) -> Matrix:
     return together(log, lambda distance, later: np.full(len(later), 1 / distance, np.float32), SPAN)
 
 
