@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
-import scipy.sparse
 from numpy.typing import NDArray
 
 from sqlml.errors import DataError
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, one, part
-from sqlml.methods.ranking import DECAY, MOST_DENSE, Matrix, Scores
+from sqlml.methods.ranking import DECAY, MOST_DENSE, Points, Scores, Sparse
 from sqlml.options import BehaviorOptions
 from sqlml.search import Trial
 from sqlml.tasks import RANKERS
@@ -35,6 +34,8 @@ LEAST_REPEATS = 0.02
 """The share of next steps that were had before from which repeats are recommended."""
 POPULAR_SHARE = 1e-6
 """What popularity counts where nothing else tells items apart."""
+LEAST_DEVIATION = 1e-9
+"""Scores that differ by less are all the same."""
 NEVER = np.iinfo(np.int32).max
 """The rank of what is never recommended."""
 
@@ -80,7 +81,7 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
     """
     past, last = log.without_last()
     known, truth = sample(past, last, options.seed, MOST_TESTED)
-    tried = _possible(options, methods, log.n_items)
+    tried = _possible(options, methods, log)
     fitted: dict[str, Weights] = {}
     judged: list[Judged] = []
     is_repeat = _is_repeat(options, known, truth)
@@ -99,9 +100,9 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
     decays = {each.method: each.decay for each in judged}
     chosen = Blend({best.method: 1.0}, decays, is_repeat)
     if len(judged) > 1:
-        blend = dataclasses.replace(chosen, shares=_shares(fitted, known, truth, is_repeat=is_repeat))
+        blend = dataclasses.replace(chosen, shares=_shares(fitted, chosen, known, truth))
         started = time.monotonic()
-        ndcg = _ndcg(ranks(combined(fitted, blend), blend, known, truth))
+        ndcg = _ndcg(ranks(Blended(combined(fitted, blend), log.n_items), blend, known, truth))
         judged.append(Judged("blend", 1.0, ndcg, time.monotonic() - started, blend.shares))
         if options.method == "blend" or ndcg > best.ndcg:
             chosen = blend
@@ -123,22 +124,29 @@ def combined(fitted: Mapping[str, Weights], blend: Blend) -> dict[str, NDArray[n
     return found
 
 
-def scores(weights: Weights, log: Log) -> Scores:
-    """The blended score of every item after each history, (customers, items)."""
-    total = np.zeros((len(log), log.n_items), np.float32)
-    for method in (name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")):
-        mine = part(weights, method)
-        total += _dense(_scaled(RANKERS[method].scores(mine, log), mine[SHARE].item()))
-    if POPULARITY in weights:
-        total += POPULAR_SHARE * weights[POPULARITY]
-    return total
+class Blended:
+    """A blend that is ready to score histories: log → the blended score of every item, (customers, items)."""
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], n_items: int) -> None:
+        self._parts = []
+        for method in (name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")):
+            mine = part(weights, method)
+            self._parts.append((RANKERS[method].scorer(mine, n_items), mine[SHARE].item()))
+        self._start = POPULAR_SHARE * weights.get(POPULARITY, np.zeros(n_items, np.float32))
+
+    def __call__(self, log: Log) -> Scores:
+        """Add up what the methods find."""
+        total = np.tile(self._start, (len(log), 1))
+        for scorer, share in self._parts:
+            _add(total, scorer(log), share)
+        return total
 
 
-def ranks(weights: Weights, blend: Blend, log: Log, truth: Log) -> list[NDArray[np.int64]]:
+def ranks(scorer: Blended, blend: Blend, log: Log, truth: Log) -> list[NDArray[np.int64]]:
     """Of each customer the ranks of what came, best first, from 1; among equals the worst. NEVER of what is masked."""
     found: list[NDArray[np.int64]] = []
     for known, true in _chunks(log, truth):
-        found += _ranks(masked(scores(weights, known), known, is_repeat=blend.is_repeat), true)
+        found += _ranks(masked(scorer(known), known, is_repeat=blend.is_repeat), true)
     return found
 
 
@@ -161,15 +169,17 @@ def _chunks(log: Log, truth: Log) -> Iterator[tuple[Log, Log]]:
     yield from zip(log.chunks(size), truth.chunks(size), strict=True)
 
 
-def _possible(options: BehaviorOptions, methods: Sequence[str], n_items: int) -> Sequence[str]:
-    """The method that is asked for, or those that so many items allow."""
-    if options.method not in ("auto", "blend"):
+def _possible(options: BehaviorOptions, methods: Sequence[str], log: Log) -> Sequence[str]:
+    """The method that is asked for, or those that so many items and events allow."""
+    if options.method in ("auto", "blend"):
+        methods = [method for method in methods if RANKERS[method].least_events <= len(log.items)]
+    else:
         methods = (options.method,)
-    found = [method for method in methods if n_items <= MOST_DENSE or not RANKERS[method].is_dense]
+    found = [method for method in methods if log.n_items <= MOST_DENSE or not RANKERS[method].is_dense]
     if not found:
         raise DataError(
             f"Method {options.method} holds a matrix of items by items, for up to {MOST_DENSE:,} items; here are "
-            f"{n_items:,}. Methods rules, knn, sessions and ials have no such limit."
+            f"{log.n_items:,}. Methods rules, knn, sessions, ials, gru4rec and sasrec have no such limit."
         )
     return found
 
@@ -206,7 +216,8 @@ def _judge(
     found = []
     for decay in ranker.decays or (1.0,):
         blend = Blend({method: 1.0}, {method: decay}, is_repeat)
-        found.append((_ndcg(ranks(combined({method: weights}, blend), blend, known, truth)), decay))
+        scorer = Blended(combined({method: weights}, blend), past.n_items)
+        found.append((_ndcg(ranks(scorer, blend, known, truth)), decay))
     ndcg, decay = max(found)
     return {**weights, DECAY: one(decay)}, Judged(method, decay, ndcg, time.monotonic() - started)
 
@@ -218,26 +229,32 @@ def _ndcg(found: Sequence[NDArray[np.int64]]) -> float:
     return float(np.mean(gains))
 
 
-def _scaled(found: Matrix, share: float) -> Matrix:
-    """In units of the standard deviation of each row."""
-    n = found.shape[1]
-    if isinstance(found, np.ndarray):
-        deviation = found.std(1)
-        return found * (share / np.where(deviation > 0, deviation, 1))[:, None]
-    squares = scipy.sparse.csr_array((found.data**2, found.indices, found.indptr), shape=found.shape)
-    variance = np.maximum(squares.sum(1) / n - (found.sum(1) / n) ** 2, 0)
-    factors = share / np.sqrt(np.where(variance > 0, variance, 1))
-    data = found.data * np.repeat(factors, np.diff(found.indptr))
-    return scipy.sparse.csr_array((data.astype(np.float32), found.indices, found.indptr), shape=found.shape)
+def _add(total: Scores, found: Sparse | Points, share: float) -> None:
+    """Add scores in units of the standard deviation of each row."""
+    if isinstance(found, Points):
+        histories = found.histories
+        variance = ((histories @ found.spread) * histories).sum(1)
+        total += (histories * _factors(variance, share)[:, None]) @ found.items.T
+        return
+    n, lengths = found.shape[1], np.diff(found.indptr)
+    squares = Sparse((found.data**2, found.indices, found.indptr), shape=found.shape).sum(1)
+    factors = _factors(squares / n - (found.sum(1) / n) ** 2, share)
+    total[np.repeat(np.arange(len(total)), lengths), found.indices] += found.data * np.repeat(factors, lengths)
 
 
-def _shares(fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat: bool) -> dict[str, float]:
+def _factors(variance: Scores, share: float) -> Scores:
+    deviation = np.sqrt(np.maximum(variance, 0))
+    return (share / np.where(deviation > LEAST_DEVIATION, deviation, 1)).astype(np.float32)
+
+
+def _shares(fitted: Mapping[str, Weights], blend: Blend, known: Log, truth: Log) -> dict[str, float]:
     """What each method counts: the multinomial likelihood of what came, among the best items of all methods.
 
     Customers of whom no method has it among its best say nothing.
     """
     methods = list(fitted)
-    examples = [each for chunk in _chunks(known, truth) for each in _examples(fitted, *chunk, is_repeat=is_repeat)]
+    alone = [Blended(combined({method: fitted[method]}, blend.only(method)), known.n_items) for method in methods]
+    examples = [e for chunk in _chunks(known, truth) for e in _examples(alone, *chunk, is_repeat=blend.is_repeat)]
     if not examples:
         return dict.fromkeys(methods, 1.0)
     inputs = np.concatenate([inputs for inputs, _ in examples])
@@ -263,10 +280,10 @@ def _shares(fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat:
 
 
 def _examples(
-    fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat: bool
+    scorers: Sequence[Blended], known: Log, truth: Log, *, is_repeat: bool
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
     """Of each customer the scores (candidates, methods) of the best items of all methods, and which came true."""
-    found = [_dense(_scaled(RANKERS[method].scores(weights, known), 1.0)) for method, weights in fitted.items()]
+    found = [scorer(known) for scorer in scorers]
     most = min(CANDIDATES, known.n_items)
     best = []
     for each in found:
@@ -277,10 +294,6 @@ def _examples(
         is_true = np.isin(items, truth.items[start:end])
         if is_true.any():
             yield np.stack([each[row, items] for each in found], 1), is_true
-
-
-def _dense(found: Matrix) -> Scores:
-    return found if isinstance(found, np.ndarray) else np.asarray(found.toarray(), np.float32)
 
 
 def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:

@@ -124,8 +124,10 @@ def _test(
     known, truth = ranking.sample(past, last, recipe.seed, MOST_TESTED)
     weights = ranking.fit(past, recipe, blend, stage)
     floor = ranking.combined({"popular": {"popularity": weights[ranking.POPULARITY]}}, blend.only("popular"))
-    found = {recipe.method: ranking.ranks(weights, blend, known, truth)}
-    found |= {"popular": ranking.ranks(floor, blend, known, truth)} if recipe.method != "popular" else {}
+    tested = {recipe.method: weights, "popular": floor}
+    found = {
+        name: ranking.ranks(ranking.Blended(each, past.n_items), blend, known, truth) for name, each in tested.items()
+    }
     keys = pa.table(
         {
             "customer_id": pa.array(np.arange(len(truth))),

@@ -47,6 +47,7 @@ class Recommender:
 
     def __init__(self, weights: Weights, items: tuple[str, ...]) -> None:
         self._weights, self._items = weights, pa.array(items, pa.string())
+        self._scorer = ranking.Blended(weights, len(items))
         self._among: dict[int, NDArray[np.bool_]] = {}
         self._lock = threading.Lock()
 
@@ -91,7 +92,7 @@ class Recommender:
         parts, start = [], 0
         for each in log.chunks(self._chunk):
             end = start + len(each)
-            parts.append(ranking.scores(self._weights, each)[np.arange(len(each)), columns[start:end]])
+            parts.append(self._scorer(each)[np.arange(len(each)), columns[start:end]])
             start = end
         return pa.array(np.concatenate(parts), pa.float32(), mask=places < 0)
 
@@ -138,7 +139,7 @@ class Recommender:
 
     def _best(self, log: Log, most: int, left_out: NDArray[np.bool_] | None) -> tuple[Integers, NDArray[np.float32]]:
         """Places and scores of the best items, (customers, most), -inf where there are no more."""
-        found = ranking.masked(ranking.scores(self._weights, log), log, is_repeat=self._is_repeat)
+        found = ranking.masked(self._scorer(log), log, is_repeat=self._is_repeat)
         if left_out is not None:
             found[:, left_out] = -np.inf
         blocks = -(-found.shape[1] // BLOCK)

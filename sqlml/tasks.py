@@ -14,6 +14,7 @@ from sqlml.methods import (
     directed,
     ease,
     forecast,
+    gru4rec,
     ials,
     kmeans,
     knn,
@@ -23,6 +24,7 @@ from sqlml.methods import (
     popular,
     rfm,
     rules,
+    sasrec,
     sessions,
     ziln,
 )  # fmt: skip
@@ -82,6 +84,8 @@ RANKERS: Mapping[str, Ranker] = {
     "knn": knn.METHOD,
     "sessions": sessions.METHOD,
     "ials": ials.METHOD,
+    "gru4rec": gru4rec.METHOD,
+    "sasrec": sasrec.METHOD,
     "own": own.METHOD,
     "popular": popular.METHOD,
 }

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from sqlml.errors import TrainingError
 
 Params = Any
+Rows = NDArray[np.float32] | NDArray[np.int32]
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 Prepare = Callable[[jax.Array, Any], tuple[jax.Array, ...]]
 Result = TypeVar("Result")
@@ -71,12 +72,12 @@ class Trained:
 def train(
     module: nn.Module,
     loss: Loss,
-    inputs: NDArray[np.float32],
+    inputs: Rows,
     labels: NDArray[np.float32],
     prepare: Prepare,
     context: object,
     settings: Settings,
-    stop: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
+    stop: tuple[Rows, NDArray[np.float32]] | None = None,
     watch: Watch = lambda epoch, epochs, loss: None,
     start: Params | None = None,
 ) -> Trained:
@@ -85,7 +86,7 @@ def train(
     Args:
         module: Its `__call__` takes what `prepare` gives, and `training`.
         loss: (outputs, labels) → loss of each row, shape (n,).
-        inputs: Shape (n, columns).
+        inputs: Shape (n, columns), or of more axes where the module takes them.
         labels: Shape (n,), or (n, size) where the loss takes rows of them.
         prepare: (inputs, context) → arguments of the module; runs inside the compiled step.
         context: Arrays that `prepare` needs; others of equal shapes share a compilation.
@@ -245,7 +246,7 @@ def _mean_loss(
     module: nn.Module,
     loss: Loss,
     params: Params,
-    inputs: NDArray[np.float32],
+    inputs: Rows,
     labels: NDArray[np.float32],
     context: object,
     prepare: Prepare,

@@ -6,7 +6,7 @@ import numpy as np
 
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, silent
-from sqlml.methods.ranking import Scores
+from sqlml.methods.ranking import Scorer, points
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 
@@ -19,6 +19,7 @@ class Popular:
 
     decays: tuple[float, ...] = ()
     is_dense = False
+    least_events: float = 0
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Count the events of each item."""
@@ -30,9 +31,10 @@ class Popular:
         watch(1, 1, float("nan"))
         return {"popularity": (counts / max(counts.max(), 1e-9)).astype(np.float32)}
 
-    def scores(self, weights: Weights, log: Log) -> Scores:
-        """The popularity of every item, a row a customer."""
-        return np.broadcast_to(weights["popularity"], (len(log), log.n_items))
+    def scorer(self, weights: Weights, n_items: int) -> Scorer:
+        """The popularity of every item, the same for all."""
+        ready = points(weights["popularity"][:, None])
+        return lambda log: ready(np.ones((len(log), 1), np.float32))
 
 
 METHOD = Popular()

@@ -20,7 +20,8 @@ from sqlml.training import Watch
 
 Scores = NDArray[np.float32]
 Matrix: TypeAlias = Any
-"""Items by items, or customers by items: an array, or a compressed sparse one."""
+"""Items by items: an array, or a compressed sparse one."""
+Sparse: TypeAlias = scipy.sparse.csr_array
 DECAY = "decay"
 DECAYS = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3)
 """How much less the event before counts than the one after it: what validation chooses from."""
@@ -28,6 +29,25 @@ LINKS = 100
 """Links kept of an item: the strongest."""
 MOST_DENSE = 20_000
 """Items up to which a method may hold a dense matrix of items by items: 1.6 GB of float32 each."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Scores that are products: that of an item is its point times that of the history.
+
+    Attributes:
+        histories: (customers, width).
+        items: (items, width).
+        spread: The covariance of the items' points, (width, width).
+    """
+
+    histories: Scores
+    items: Scores
+    spread: Scores
+
+
+Scorer = Callable[[Log], Sparse | Points]
+"""Log → the score of every item after each history, (customers, items); what a sparse one leaves out is 0."""
 
 
 class Ranker(Protocol):
@@ -43,12 +63,17 @@ class Ranker(Protocol):
         """Whether it holds a matrix of items by items, which is for no more than MOST_DENSE."""
         ...
 
+    @property
+    def least_events(self) -> float:
+        """From how many events on it is tried where no method is asked for."""
+        ...
+
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Learn from all customers."""
         ...
 
-    def scores(self, weights: Weights, log: Log) -> Matrix:
-        """The score of every item after each history: (customers, items)."""
+    def scorer(self, weights: Weights, n_items: int) -> Scorer:
+        """The function of histories that the weights are, made ready to be called often and by many threads."""
         ...
 
 
@@ -60,39 +85,54 @@ class Links:
         learn: Log → how strongly the item of a row leads to that of a column, (items, items).
         decays: See `Ranker`.
         is_dense: See `Ranker`.
+        least_events: See `Ranker`.
     """
 
     learn: Callable[[Log], Matrix]
     decays: tuple[float, ...] = DECAYS
     is_dense: bool = False
+    least_events: float = 0
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Learn, and keep the strongest links."""
         found = strongest(self.learn(log), LINKS)
         watch(1, 1, float("nan"))
-        return {**found, DECAY: one(1)}
+        stored = {
+            "starts": found.indptr.astype(np.int32),
+            "items": found.indices.astype(np.int32),
+            "values": found.data,
+        }
+        return {**stored, DECAY: one(1)}
 
-    def scores(self, weights: Weights, log: Log) -> Matrix:
+    def scorer(self, weights: Weights, n_items: int) -> Scorer:
         """Links of the history, weighted by how late in it an item stands."""
-        history = log.matrix(log.weights * weights[DECAY].item() ** log.moments_later.astype(np.float32))
-        return history @ links(weights, log.n_items)
+        linked, decay = links(weights, n_items), weights[DECAY].item()
+        return lambda log: log.matrix(log.weights * decayed(log, decay)) @ linked
 
 
-def links(weights: Weights, n_items: int) -> scipy.sparse.csr_array:
+def decayed(log: Log, decay: float) -> NDArray[np.float32]:
+    """What each event counts by how many moments came after it, (events,)."""
+    return np.power(np.float32(decay), log.moments_later.astype(np.float32))
+
+
+def points(items: Scores) -> Callable[[Scores], Points]:
+    """The points of histories → scores."""
+    spread = np.atleast_2d(np.cov(items, rowvar=False, bias=True)).astype(np.float32)
+    return lambda histories: Points(histories, items, spread)
+
+
+def links(weights: Weights, n_items: int) -> Sparse:
     """The links as they are stored, (items, items)."""
     stored = (weights["values"], weights["items"], weights["starts"])
     return scipy.sparse.csr_array(stored, shape=(n_items, n_items))
 
 
-def strongest(matrix: Matrix, most: int) -> Weights:
-    """Of each row the entries that are furthest from 0, as a compressed sparse matrix."""
+def strongest(matrix: Matrix, most: int) -> Sparse:
+    """Of each row the entries that are furthest from 0."""
     places, values = zip(*(_row(matrix, i, most) for i in range(matrix.shape[0])), strict=True)
     starts = np.concatenate([[0], np.cumsum([len(each) for each in places])])
-    return {
-        "starts": starts.astype(np.int32),
-        "items": np.concatenate(places).astype(np.int32),
-        "values": np.concatenate(values).astype(np.float32),
-    }
+    found = (np.concatenate(values).astype(np.float32), np.concatenate(places).astype(np.int32), starts)
+    return scipy.sparse.csr_array(found, shape=matrix.shape)
 
 
 def _row(matrix: Matrix, i: int, most: int) -> tuple[NDArray[np.integer], Scores]:

@@ -7,11 +7,11 @@ import scipy.sparse
 
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, one, silent
-from sqlml.methods.ranking import DECAY, DECAYS, Scores
+from sqlml.methods.ranking import DECAY, DECAYS, Scorer, Sparse, decayed, strongest
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 
-NEIGHBOURS, MOST_HISTORIES, MOST_SEEN, CHUNK = 200, 100_000, 100, 256
+NEIGHBOURS, MOST_HISTORIES, MOST_SEEN = 200, 100_000, 100
 """Histories that speak for a customer; the newest so many are kept, of each the latest so many events."""
 
 
@@ -20,6 +20,7 @@ class Sessions:
 
     decays = DECAYS
     is_dense = False
+    least_events: float = 0
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
         """Keep the newest histories, each scaled by how long it is, and how rare every item is."""
@@ -36,26 +37,20 @@ class Sessions:
             DECAY: one(1),
         }
 
-    def scores(self, weights: Weights, log: Log) -> Scores:
+    def scorer(self, weights: Weights, n_items: int) -> Scorer:
         """What the nearest histories hold, each by how near it is."""
         starts, items = weights["starts"], weights["items"]
-        shape = (len(starts) - 1, log.n_items)
+        shape = (len(starts) - 1, n_items)
         kept = scipy.sparse.csr_array((np.ones(len(items), np.float32), items, starts), shape=shape)
         scale = 1 / np.sqrt(np.maximum(np.diff(starts), 1)).astype(np.float32)
         towards = scipy.sparse.csr_array((kept * scale[:, None]).T)
-        parts = [_scores(weights, part, kept, towards) for part in log.chunks(CHUNK)]
-        return np.concatenate(parts) if parts else np.zeros((0, log.n_items), np.float32)
+        rarity, decay = weights["rarity"], weights[DECAY].item()
 
+        def near(log: Log) -> Sparse:
+            found = log.matrix(log.weights * decayed(log, decay) * rarity[log.items]) @ towards
+            return strongest(found, NEIGHBOURS) @ kept if len(log) else Sparse((0, n_items), dtype=np.float32)
 
-def _scores(weights: Weights, log: Log, kept: scipy.sparse.csr_array, towards: scipy.sparse.csr_array) -> Scores:
-    values = log.weights * weights[DECAY].item() ** log.moments_later.astype(np.float32) * weights["rarity"][log.items]
-    near = np.asarray((log.matrix(values) @ towards).todense(), np.float32)
-    most = min(NEIGHBOURS, near.shape[1])
-    places = np.argpartition(-near, most - 1, 1)[:, :most]
-    found = scipy.sparse.csr_array(
-        (np.take_along_axis(near, places, 1).ravel(), places.ravel(), np.arange(len(log) + 1) * most), shape=near.shape
-    )
-    return np.asarray((found @ kept).todense(), np.float32)
+        return near
 
 
 METHOD = Sessions()

@@ -1,0 +1,127 @@
+"""Nets that read histories in their order: how histories become rows, how long to train, and what the next item is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from numpy.typing import NDArray
+
+from sqlml import training
+from sqlml.logs import Log
+from sqlml.methods.base import Weights, silent
+from sqlml.methods.ranking import Scorer, points
+from sqlml.models.sequence import LONGEST, Block, NextItem
+from sqlml.options import ModelOptions
+from sqlml.training import Settings, Watch
+
+WIDTH, NEGATIVES, DROPOUT, RATE = 128, 512, 0.3, 2e-3
+SHORTEST, WHOLE = 16, 0.95
+"""Rows are as long as holds this share of the histories whole, and no shorter."""
+BATCH, MOST_EPOCHS = 4096, 20
+"""Events in a mini-batch; passes over the data. The loss is not stopped on: ranks go on improving where it does not."""
+EVENTS = 16_000_000
+"""Events that are learnt from, those of all passes together."""
+MOST_TOGETHER = 1 << 18
+"""Events that are read at once."""
+
+
+@dataclass(frozen=True)
+class NextItems:
+    """A net as a ranker.
+
+    Attributes:
+        block: What a layer is.
+        layers: How many there are.
+        least_events: See `Ranker`.
+    """
+
+    block: Block
+    layers: int
+    least_events: float
+    decays: tuple[float, ...] = ()
+    is_dense: bool = False
+
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+        """Train on the next item after every event."""
+        rows, counts = _rows(log)
+        epochs = int(np.clip(EVENTS // max(len(log.items), 1), 1, MOST_EPOCHS))
+        batch = BATCH // (rows.shape[2] - 1)
+        trained = training.train(
+            self._module(log.n_items),
+            _loss,
+            rows,
+            counts,
+            _as_they_are,
+            (),
+            Settings(epochs, batch, RATE, options.weight_decay, epochs, options.seed),
+            watch=watch,
+        )
+        learnt = flatten_dict(trained.params["params"], sep=".")
+        return {name: np.asarray(value) for name, value in learnt.items()}
+
+    def scorer(self, weights: Weights, n_items: int) -> Scorer:
+        """The state after the last event, to be multiplied with the items' embeddings."""
+        params = {"params": jax.device_put(unflatten_dict(dict(weights), sep="."))}
+        ready, module = points(weights["table"]), self._module(n_items)
+        return lambda log: ready(_states(partial(_last, module, params), log))
+
+    def _module(self, n_items: int) -> NextItem:
+        return NextItem(n_items, WIDTH, self.layers, self.block, NEGATIVES, DROPOUT)
+
+
+def _rows(log: Log) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Items and customers (rows, 2, length + 1), and what each next item counts (rows, length), a row together 1.
+
+    A row begins with the event that the one before it ends with. Where another customer's history begins, the next
+    item counts 0.
+    """
+    length = SHORTEST
+    while length < min(np.quantile(log.lengths, WHOLE), LONGEST):
+        length *= 2
+    n = max(-(-(len(log.items) - 1) // length), 1)
+    places = np.minimum(np.arange(n)[:, None] * length + np.arange(length + 1), max(len(log.items) - 1, 0))
+    rows = np.stack([log.items[places], log.customers[places]], 1).astype(np.int32)
+    follows = (rows[:, 1, 1:] == rows[:, 1, :-1]) & (places[:, 1:] > places[:, :-1])
+    counts = log.weights[places[:, 1:]] * follows
+    return rows, counts / max(float(counts.sum(1).mean()), 1e-9)
+
+
+def _as_they_are(rows: jax.Array, _: object) -> tuple[jax.Array, ...]:
+    return (rows,)
+
+
+def _loss(losses: jax.Array, counts: jax.Array) -> jax.Array:
+    return (losses * counts).sum(1)
+
+
+def _states(last: Callable[..., jax.Array], log: Log) -> NDArray[np.float32]:
+    """The state of each history, (customers, WIDTH): those of like length are read together."""
+    lengths = np.minimum(log.lengths, LONGEST)
+    found = np.zeros((len(log), WIDTH), np.float32)
+    size = SHORTEST // 2
+    while size < LONGEST:
+        size *= 2
+        chosen = np.flatnonzero((lengths > size // 2 * (size > SHORTEST)) & (lengths <= size) & (lengths > 0))
+        for start in range(0, len(chosen), MOST_TOGETHER // size):
+            part = chosen[start : start + MOST_TOGETHER // size]
+            n = 1 << (len(part) - 1).bit_length()
+            places = np.maximum(log.starts[part + 1, None] - lengths[part, None], 0) + np.arange(size)
+            items = np.zeros((n, size), np.int32)
+            items[: len(part)] = log.items[np.minimum(places, log.starts[part + 1, None] - 1)]
+            ends = np.zeros(n, np.int32)
+            ends[: len(part)] = lengths[part] - 1
+            found[part] = np.asarray(last(items, ends))[: len(part)]
+    return found
+
+
+@partial(jax.jit, static_argnums=0)
+def _last(module: NextItem, params: training.Params, items: jax.Array, ends: jax.Array) -> jax.Array:
+    states: Any = module.apply(params, items, jnp.zeros_like(items), method="states")
+    return jnp.take_along_axis(states, ends[:, None, None], 1)[:, 0]
