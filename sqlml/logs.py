@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,6 +20,7 @@ class Log:
         weights: What each event counts, (events,).
         ages: How many days before the moment that is asked about it happened, (events,).
         n_items: How many items there are.
+        words: How much each word that is said of items tells of one, (words, items); None: nothing is said of them.
     """
 
     starts: NDArray[np.int64]
@@ -28,6 +28,7 @@ class Log:
     weights: NDArray[np.float32]
     ages: NDArray[np.float64]
     n_items: int
+    words: scipy.sparse.csr_array | None = None
 
     def __len__(self) -> int:
         """How many customers there are."""
@@ -90,11 +91,6 @@ class Log:
         return replace(
             self, starts=starts, items=self.items[places], weights=self.weights[places], ages=self.ages[places]
         )
-
-    def chunks(self, size: int) -> Iterator[Log]:
-        """The same customers, so many at a time."""
-        for start in range(0, len(self), size):
-            yield self.of(np.arange(start, min(start + size, len(self))))
 
     def without_last(self) -> tuple[Log, Log]:
         """What came before the last step of each customer, and that step: all events of the last moment.

@@ -26,8 +26,8 @@ AT = 10
 """Metrics look at so many places."""
 MOST_TESTED, CANDIDATES = 4_000, 100
 """Customers that choices are made on; the best items of each method that the blend is fitted to tell apart."""
-CELLS = 1 << 22
-"""Scores held at once."""
+MOST_READ, CELLS = 2048, 1 << 22
+"""Histories that methods read together; scores held at once."""
 LEAST_SHARE = 0.02
 """A method that counts less in the blend is left out."""
 LEAST_REPEATS = 0.02
@@ -70,8 +70,12 @@ class Judged:
     shares: Mapping[str, float] | None = None
 
 
-def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: Stage) -> tuple[Blend, list[Trial]]:
+def choose(
+    log: Log, options: BehaviorOptions, methods: Sequence[str], stage: Stage
+) -> tuple[Blend, dict[str, Weights], list[Trial]]:
     """Fit methods to all but the last step of each history; what predicts that step best is taken.
+
+    Gives what was chosen, every method as it was fitted, and what was tried.
 
     Args:
         log: What may be known.
@@ -106,13 +110,15 @@ def choose(log: Log, options: BehaviorOptions, methods: Sequence[str], stage: St
         judged.append(Judged("blend", 1.0, ndcg, time.monotonic() - started, blend.shares))
         if options.method == "blend" or ndcg > best.ndcg:
             chosen = blend
-    return chosen, _trials(judged, chosen)
+    return chosen, fitted, _trials(judged, chosen)
 
 
-def fit(log: Log, options: BehaviorOptions, blend: Blend, stage: Stage) -> dict[str, NDArray[np.float32]]:
-    """The arrays of everything that the blend needs, and of what is popular."""
+def fit(
+    log: Log, options: BehaviorOptions, blend: Blend, begun: Mapping[str, Weights], stage: Stage
+) -> dict[str, NDArray[np.float32]]:
+    """The arrays of everything that the blend needs, and of what is popular; `begun` is what `choose` fitted."""
     methods = dict.fromkeys([*blend.shares, "knn", "popular"])
-    fitted = {method: RANKERS[method].fit(log, options, stage(method)) for method in methods}
+    fitted = {method: RANKERS[method].fit(log, options, stage(method), begun.get(method)) for method in methods}
     return {REPEAT: one(blend.is_repeat), **combined(fitted, blend)}
 
 
@@ -125,7 +131,7 @@ def combined(fitted: Mapping[str, Weights], blend: Blend) -> dict[str, NDArray[n
 
 
 class Blended:
-    """A blend that is ready to score histories: log → the blended score of every item, (customers, items)."""
+    """A blend that is ready to score histories."""
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], n_items: int) -> None:
         self._parts = []
@@ -134,19 +140,25 @@ class Blended:
             self._parts.append((RANKERS[method].scorer(mine, n_items), mine[SHARE].item()))
         self._start = POPULAR_SHARE * weights.get(POPULARITY, np.zeros(n_items, np.float32))
 
-    def __call__(self, log: Log) -> Scores:
-        """Add up what the methods find."""
-        total = np.tile(self._start, (len(log), 1))
-        for scorer, share in self._parts:
-            _add(total, scorer(log), share)
-        return total
+    def __call__(self, log: Log) -> Iterator[tuple[NDArray[np.int64], Scores]]:
+        """So many customers at a time, and the blended score of every item after their histories."""
+        size = max(CELLS // max(log.n_items, 1), 1)
+        for start in range(0, len(log), MOST_READ):
+            read = log.of(np.arange(start, min(start + MOST_READ, len(log))))
+            found = [(scorer(read), share) for scorer, share in self._parts]
+            for first in range(0, len(read), size):
+                rows = slice(first, min(first + size, len(read)))
+                total = np.tile(self._start, (rows.stop - first, 1))
+                for each, share in found:
+                    _add(total, each[rows], share)
+                yield start + np.arange(first, rows.stop), total
 
 
 def ranks(scorer: Blended, blend: Blend, log: Log, truth: Log) -> list[NDArray[np.int64]]:
     """Of each customer the ranks of what came, best first, from 1; among equals the worst. NEVER of what is masked."""
     found: list[NDArray[np.int64]] = []
-    for known, true in _chunks(log, truth):
-        found += _ranks(masked(scorer(known), known, is_repeat=blend.is_repeat), true)
+    for rows, scores in scorer(log):
+        found += _ranks(masked(scores, log.of(rows), is_repeat=blend.is_repeat), truth.of(rows))
     return found
 
 
@@ -164,22 +176,21 @@ def _ranks(found: Scores, true: Log) -> Iterator[NDArray[np.int64]]:
         yield np.sort(np.where(np.isfinite(own), places, NEVER))
 
 
-def _chunks(log: Log, truth: Log) -> Iterator[tuple[Log, Log]]:
-    size = max(CELLS // max(log.n_items, 1), 1)
-    yield from zip(log.chunks(size), truth.chunks(size), strict=True)
-
-
 def _possible(options: BehaviorOptions, methods: Sequence[str], log: Log) -> Sequence[str]:
     """The method that is asked for, or those that so many items and events allow."""
     if options.method in ("auto", "blend"):
         methods = [method for method in methods if RANKERS[method].least_events <= len(log.items)]
     else:
         methods = (options.method,)
+    if log.words is None:
+        methods = [method for method in methods if method != "content"]
     found = [method for method in methods if log.n_items <= MOST_DENSE or not RANKERS[method].is_dense]
+    if not found and options.method == "content":
+        raise DataError("Method content needs behavior.items with columns that say something of items, e.g. category.")
     if not found:
         raise DataError(
             f"Method {options.method} holds a matrix of items by items, for up to {MOST_DENSE:,} items; here are "
-            f"{log.n_items:,}. Methods rules, knn, sessions, ials, gru4rec and sasrec have no such limit."
+            f"{log.n_items:,}. No other but ease and directed has such a limit."
         )
     return found
 
@@ -254,7 +265,7 @@ def _shares(fitted: Mapping[str, Weights], blend: Blend, known: Log, truth: Log)
     """
     methods = list(fitted)
     alone = [Blended(combined({method: fitted[method]}, blend.only(method)), known.n_items) for method in methods]
-    examples = [e for chunk in _chunks(known, truth) for e in _examples(alone, *chunk, is_repeat=blend.is_repeat)]
+    examples = list(_examples(alone, known, truth, is_repeat=blend.is_repeat))
     if not examples:
         return dict.fromkeys(methods, 1.0)
     inputs = np.concatenate([inputs for inputs, _ in examples])
@@ -283,17 +294,18 @@ def _examples(
     scorers: Sequence[Blended], known: Log, truth: Log, *, is_repeat: bool
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
     """Of each customer the scores (candidates, methods) of the best items of all methods, and which came true."""
-    found = [scorer(known) for scorer in scorers]
     most = min(CANDIDATES, known.n_items)
-    best = []
-    for each in found:
-        shown = masked(each.copy(), known, is_repeat=is_repeat)
-        best.append(np.argpartition(-shown, most - 1, 1)[:, :most])
-    for row, (start, end) in enumerate(zip(truth.starts, truth.starts[1:], strict=False)):
-        items = np.unique(np.concatenate([each[row] for each in best]))
-        is_true = np.isin(items, truth.items[start:end])
-        if is_true.any():
-            yield np.stack([each[row, items] for each in found], 1), is_true
+    for parts in zip(*(scorer(known) for scorer in scorers), strict=True):
+        customers, found = parts[0][0], [scores for _, scores in parts]
+        best = []
+        for each in found:
+            shown = masked(each.copy(), known.of(customers), is_repeat=is_repeat)
+            best.append(np.argpartition(-shown, most - 1, 1)[:, :most])
+        for row, customer in enumerate(customers):
+            items = np.unique(np.concatenate([each[row] for each in best]))
+            is_true = np.isin(items, truth.items[truth.starts[customer] : truth.starts[customer + 1]])
+            if is_true.any():
+                yield np.stack([each[row, items] for each in found], 1), is_true
 
 
 def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import scipy.sparse
 from numpy.typing import NDArray
 
 from sqlml import behavior, evaluation, queries, ranking, targets
 from sqlml.errors import DataError, OptionError, first_line
 from sqlml.evaluation import HeldOut
 from sqlml.logs import Log
+from sqlml.methods.base import Weights
 from sqlml.options import BehaviorOptions
-from sqlml.queries import Behavior, Frame, literal
+from sqlml.queries import Behavior, Frame, identifier, literal
 from sqlml.ranking import Blend
 from sqlml.search import Trial
 from sqlml.tasks import RECOMMEND
@@ -27,6 +29,10 @@ LEAST_CUSTOMERS, LEAST_ITEMS = 50, 2
 FOREIGN = ("predict", "horizon", "active_event", "active_within", "attributes", "every")
 """Options of a behaviour model that are about a label."""
 MOST_TESTED = 10_000
+MOST_ALIKE = 2_000
+"""A word that is said of more items tells them apart too little."""
+UNSAYING = ("DATE", "TIME", "BLOB", "GEOMETRY")
+"""Types of columns whose values say nothing of an item."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,11 @@ def learn(
             f"{LEAST_CUSTOMERS} customers and {LEAST_ITEMS} items are the least."
         )
     past, last = log.without_last()
-    blend, trials = ranking.choose(past, chosen, RECOMMEND.methods[1:], stage)
+    blend, begun, trials = ranking.choose(past, chosen, RECOMMEND.methods[1:], stage)
     method = "blend" if len(blend.shares) > 1 else next(iter(blend.shares))
     recipe = replace(chosen, method=method, repeat=str(blend.is_repeat).lower())
-    _test(cursor, past, last, recipe, blend, stage)
-    weights = ranking.fit(log, recipe, blend, stage)
+    _test(cursor, past, last, recipe, blend, begun, stage)
+    weights = ranking.fit(log, recipe, blend, begun, stage)
     column = Column("events", "item_id", "events", levels=items)
     return Learned(weights, Encoder((column,), Target("items")), recipe, trials)
 
@@ -111,18 +117,48 @@ def read(cursor: duckdb.DuckDBPyConnection, source: Frame, as_of: datetime) -> t
     asked = f"SELECT DISTINCT customer_id, {literal(str(as_of))}::TIMESTAMP AS as_of FROM behavior.events WHERE customer_id IS NOT NULL"  # noqa: E501
     histories = queries.features_of(source, asked, "SELECT customer_id, events")
     cursor.execute(queries.text("recommend/histories", histories=histories)).fetchall()
-    items = tuple(item for (item,) in cursor.execute(queries.text("recommend/items")).fetchall())
-    found = cursor.execute(queries.text("recommend/log")).fetchnumpy()
+    others = "UNION SELECT item_id::VARCHAR FROM behavior.items" if source.behavior.items else ""
+    items = queries.text("recommend/items", others=others)
+    known = tuple(item for item, _ in cursor.execute(f"{items} ORDER BY code").fetchall())
+    found = cursor.execute(queries.text("recommend/log", items=items)).fetchnumpy()
     starts = np.searchsorted(found["customer"], np.arange(found["customer"].max(initial=-1) + 2))
-    return Log(starts, found["item"], found["weight"], found["age"], len(items)), items
+    words = _words(cursor, source.behavior, items, len(known))
+    return Log(starts, found["item"], found["weight"], found["age"], len(known), words), known
+
+
+def _words(
+    cursor: duckdb.DuckDBPyConnection, relations: Behavior, items: str, n_items: int
+) -> scipy.sparse.csr_array | None:
+    """What behavior.items says, as `Log.words`: an amount by the tenth it is in, all else word by word."""
+    columns = {}
+    for name, kind in relations.items.items():
+        column = identifier(name)
+        if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
+            columns[name] = f"CASE WHEN {column} IS NOT NULL THEN ntile(10) OVER (ORDER BY {column}) END::VARCHAR"
+        elif name != "item_id" and not kind.startswith(UNSAYING):
+            columns[name] = f"{column}::VARCHAR"
+    if not columns:
+        return None
+    listed = ", ".join(f"{text} AS {identifier(name)}" for name, text in columns.items())
+    names = ", ".join(map(identifier, columns))
+    query = queries.text("recommend/content", items=items, columns=listed, names=names, most=str(MOST_ALIKE))
+    found = cursor.execute(query).fetchnumpy()
+    starts = np.searchsorted(found["word"], np.arange(found["word"].max(initial=-1) + 2))
+    return scipy.sparse.csr_array((found["strength"], found["item"], starts), shape=(len(starts) - 1, n_items))
 
 
 def _test(
-    cursor: duckdb.DuckDBPyConnection, past: Log, last: Log, recipe: BehaviorOptions, blend: Blend, stage: Stage
+    cursor: duckdb.DuckDBPyConnection,
+    past: Log,
+    last: Log,
+    recipe: BehaviorOptions,
+    blend: Blend,
+    begun: Mapping[str, Weights],
+    stage: Stage,
 ) -> None:
     """How high the last step stands, by what was chosen and by what is popular; leaves `sqlml_metrics`."""
     known, truth = ranking.sample(past, last, recipe.seed, MOST_TESTED)
-    weights = ranking.fit(past, recipe, blend, stage)
+    weights = ranking.fit(past, recipe, blend, begun, stage)
     floor = ranking.combined({"popular": {"popularity": weights[ranking.POPULARITY]}}, blend.only("popular"))
     tested = {recipe.method: weights, "popular": floor}
     found = {

@@ -21,10 +21,11 @@ from sqlml.errors import ModelError
 from sqlml.logs import Log
 from sqlml.methods import ials
 from sqlml.methods.base import Weights, part
-from sqlml.methods.ranking import DECAY, links
+from sqlml.methods.ranking import DECAY, Scores, links
+from sqlml.ranking import masked
 from sqlml.udf import Answer
 
-BLOCK = 128
+BLOCK = 32
 """Items of which the best is looked at first."""
 MOST_REMEMBERED = 256
 """Sets of candidates, of statements that run at the same time."""
@@ -59,7 +60,10 @@ class Recommender:
         asked, among = asked.field("k"), asked.field("among")
         left_out = None if among[0].as_py() is None else ~self._among[among[0].as_py()]
         log, most = self._log(histories), np.maximum(asked.fill_null(0).to_numpy(zero_copy_only=False), 0)
-        parts = [self._best(each, int(most.max(initial=0)), left_out) for each in log.chunks(self._chunk)]
+        parts = [
+            self._best(masked(scores, log.of(rows), is_repeat=self._is_repeat), int(most.max(initial=0)), left_out)
+            for rows, scores in self._scorer(log)
+        ]
         places, values = (np.concatenate(each) for each in zip(*parts, strict=True))
         is_shown = np.isfinite(values) & (np.arange(places.shape[1]) < most[:, None])
         rows = np.nonzero(is_shown)[0]
@@ -89,11 +93,7 @@ class Recommender:
         log = self._log(histories)
         places = self._codes(asked)
         columns = np.maximum(places, 0)
-        parts, start = [], 0
-        for each in log.chunks(self._chunk):
-            end = start + len(each)
-            parts.append(self._scorer(each)[np.arange(len(each)), columns[start:end]])
-            start = end
+        parts = [scores[np.arange(len(rows)), columns[rows]] for rows, scores in self._scorer(log)]
         return pa.array(np.concatenate(parts), pa.float32(), mask=places < 0)
 
     def similar(self, asked: pa.Array, counts: pa.Array) -> pa.Array:
@@ -111,10 +111,6 @@ class Recommender:
         )
         is_known = pa.array(places >= 0)
         return _lists(listed, np.array([len(each) for each, _ in found]), pc.if_else(is_known, counts, None))
-
-    @property
-    def _chunk(self) -> int:
-        return max(ranking.CELLS // max(len(self._items), 1), 1)
 
     @property
     def _is_repeat(self) -> bool:
@@ -137,9 +133,10 @@ class Recommender:
         """The code of each item, -1 of an unknown one."""
         return pc.index_in(items, value_set=self._items).fill_null(-1).to_numpy(zero_copy_only=False)
 
-    def _best(self, log: Log, most: int, left_out: NDArray[np.bool_] | None) -> tuple[Integers, NDArray[np.float32]]:
+    def _best(
+        self, found: Scores, most: int, left_out: NDArray[np.bool_] | None
+    ) -> tuple[Integers, NDArray[np.float32]]:
         """Places and scores of the best items, (customers, most), -inf where there are no more."""
-        found = ranking.masked(self._scorer(log), log, is_repeat=self._is_repeat)
         if left_out is not None:
             found[:, left_out] = -np.inf
         blocks = -(-found.shape[1] // BLOCK)
@@ -229,8 +226,9 @@ def _require_sparse(method: str, mine: Weights, n: int) -> None:
         raise ModelError(f"its {method} is not made of whole numbers")
     is_sorted = starts[0] == 0 and starts[-1] == len(places) and bool((np.diff(starts) >= 0).all())
     is_within = not len(places) or (places.min() >= 0 and places.max() < n)
+    is_whole = mine.get("strength", places).shape == places.shape
     is_square = "values" not in mine or (mine["values"].shape == places.shape and len(starts) == n + 1)
-    if not (is_sorted and is_within and is_square):
+    if not (is_sorted and is_within and is_square and is_whole):
         raise ModelError(f"its {method} points beyond the items that there are")
 
 

@@ -10,6 +10,7 @@ from sqlml.errors import OptionError, did_you_mean
 from sqlml.methods import (
     autoencoder,
     bgnbd,
+    content,
     dec,
     directed,
     ease,
@@ -86,6 +87,7 @@ RANKERS: Mapping[str, Ranker] = {
     "ials": ials.METHOD,
     "gru4rec": gru4rec.METHOD,
     "sasrec": sasrec.METHOD,
+    "content": content.METHOD,
     "own": own.METHOD,
     "popular": popular.METHOD,
 }

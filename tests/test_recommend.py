@@ -41,6 +41,11 @@ def random_log(n=60, n_items=8, seed=0):
     return log_of(*(rng.integers(0, n_items, rng.integers(2, 9)) for _ in range(n)), n_items=n_items)
 
 
+def table(found):
+    """Scores (customers, items), in whatever form a method gives them."""
+    return found.histories @ found.items.T if hasattr(found, "histories") else found.toarray()
+
+
 def dense(weights, n_items):
     from sqlml.methods.ranking import links
 
@@ -142,14 +147,12 @@ class TestMethods:
             np.zeros(int(mine.sum())),
             log.n_items,
         )
-        assert RANKERS["ials"].scores(weights, once)[0] == pytest.approx(expected, abs=1e-4)
+        assert table(RANKERS["ials"].scorer(weights, log.n_items)(once))[0] == pytest.approx(expected, abs=1e-4)
 
     @pytest.mark.parametrize("method", RANKERS)
     def test_every_method_scores_every_item_and_takes_an_empty_history(self, method):
-        log = random_log()
-        weights = RANKERS[method].fit(log, BehaviorOptions())
-        found = RANKERS[method].scores(weights, log_of([0, 1], [], n_items=8))
-        found = found if isinstance(found, np.ndarray) else found.toarray()
+        weights = RANKERS[method].fit(random_log(), BehaviorOptions())
+        found = table(RANKERS[method].scorer(weights, 8)(log_of([0, 1], [], n_items=8)))
         assert found.shape == (2, 8)
         assert np.isfinite(found).all()
 
@@ -165,7 +168,7 @@ class TestChoice:
     def test_what_follows_a_rule_is_learnt(self):
         rng = np.random.default_rng(1)
         log = log_of(*([s, (s + 1) % 8, (s + 2) % 8, (s + 3) % 8] for s in rng.integers(0, 8, 200)), n_items=8)
-        blend, trials = ranking.choose(
+        blend, _, trials = ranking.choose(
             log, BehaviorOptions(method="auto"), RECOMMEND.methods[1:], lambda name: lambda *a: None
         )
         assert not blend.is_repeat
@@ -177,7 +180,7 @@ class TestChoice:
             raise np.linalg.LinAlgError
 
         monkeypatch.setitem(RANKERS, "directed", dataclasses.replace(directed.METHOD, learn=fail))
-        _, trials = ranking.choose(
+        _, _, trials = ranking.choose(
             random_log(), BehaviorOptions(method="auto"), ("rules", "directed"), lambda name: lambda *a: None
         )
         assert {t.options["method"] for t in trials} == {"rules"}
@@ -188,7 +191,7 @@ class TestChoice:
 
     def test_repeats_are_learnt_from_the_data(self):
         log = log_of(*([i % 8, (i + 3) % 8, i % 8] for i in range(100)), n_items=8)
-        blend, _ = ranking.choose(log, BehaviorOptions(method="auto"), ("rules", "own"), lambda name: lambda *a: None)
+        blend, *_ = ranking.choose(log, BehaviorOptions(method="auto"), ("rules", "own"), lambda name: lambda *a: None)
         assert blend.is_repeat
 
 
@@ -422,7 +425,7 @@ def test_links_that_point_beyond_the_items_are_refused():
 
     log = random_log()
     blend = ranking.Blend({"rules": 1.0}, {"rules": 1.0}, is_repeat=False)
-    weights = ranking.fit(log, BehaviorOptions(), blend, lambda name: lambda *a: None)
+    weights = ranking.fit(log, BehaviorOptions(), blend, {}, lambda name: lambda *a: None)
     items = tuple(map(str, range(8)))
     recommender.require_sound(weights, items)
     for name, wrong in (("rules.items", 8), ("rules.starts", -1), ("knn.items", -1)):

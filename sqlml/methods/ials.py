@@ -39,7 +39,7 @@ class Factors:
     is_dense = False
     least_events: float = 0
 
-    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Alternate between customers and items."""
         seen = log.seen
         by_item = scipy.sparse.csr_array(seen.T)

@@ -21,7 +21,7 @@ class Popular:
     is_dense = False
     least_events: float = 0
 
-    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Count the events of each item."""
         if not len(log.items):
             return {"popularity": np.zeros(log.n_items, np.float32)}

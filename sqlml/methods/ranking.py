@@ -6,7 +6,7 @@ Most of them link items to items: what a customer had leads to what comes next, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -45,6 +45,10 @@ class Points:
     items: Scores
     spread: Scores
 
+    def __getitem__(self, rows: slice) -> Points:
+        """Some of the customers."""
+        return replace(self, histories=self.histories[rows])
+
 
 Scorer = Callable[[Log], Sparse | Points]
 """Log → the score of every item after each history, (customers, items); what a sparse one leaves out is 0."""
@@ -68,8 +72,8 @@ class Ranker(Protocol):
         """From how many events on it is tried where no method is asked for."""
         ...
 
-    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
-        """Learn from all customers."""
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
+        """Learn from all customers; a net goes on from `start`, what it has learnt from a part of their events."""
         ...
 
     def scorer(self, weights: Weights, n_items: int) -> Scorer:
@@ -93,7 +97,7 @@ class Links:
     is_dense: bool = False
     least_events: float = 0
 
-    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Learn, and keep the strongest links."""
         found = strongest(self.learn(log), LINKS)
         watch(1, 1, float("nan"))

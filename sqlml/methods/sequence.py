@@ -15,21 +15,22 @@ from numpy.typing import NDArray
 
 from sqlml import training
 from sqlml.logs import Log
-from sqlml.methods.base import Weights, silent
+from sqlml.methods.base import Weights, part, silent
 from sqlml.methods.ranking import Scorer, points
 from sqlml.models.sequence import LONGEST, Block, NextItem
 from sqlml.options import ModelOptions
 from sqlml.training import Settings, Watch
 
+NET = "net"
 WIDTH, NEGATIVES, DROPOUT, RATE = 128, 512, 0.3, 2e-3
 SHORTEST, WHOLE = 16, 0.95
 """Rows are as long as holds this share of the histories whole, and no shorter."""
 BATCH, MOST_EPOCHS = 4096, 20
 """Events in a mini-batch; passes over the data. The loss is not stopped on: ranks go on improving where it does not."""
-EVENTS = 16_000_000
-"""Events that are learnt from, those of all passes together."""
-MOST_TOGETHER = 1 << 18
-"""Events that are read at once."""
+EVENTS, EASIER = 16_000_000, 2
+"""Events that are learnt from, those of all passes together; to go on from what was learnt takes so many times less."""
+SHORTEST_READ, MOST_TOGETHER = 8, 1 << 18
+"""Histories are padded to a length of 8, 16 and so on; events that are read at once."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,11 @@ class NextItems:
     decays: tuple[float, ...] = ()
     is_dense: bool = False
 
-    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Train on the next item after every event."""
         rows, counts = _rows(log)
         epochs = int(np.clip(EVENTS // max(len(log.items), 1), 1, MOST_EPOCHS))
+        epochs = epochs if start is None else -(-epochs // EASIER)
         batch = BATCH // (rows.shape[2] - 1)
         trained = training.train(
             self._module(log.n_items),
@@ -62,18 +64,23 @@ class NextItems:
             (),
             Settings(epochs, batch, RATE, options.weight_decay, epochs, options.seed),
             watch=watch,
+            start=None if start is None else _params(start),
         )
         learnt = flatten_dict(trained.params["params"], sep=".")
-        return {name: np.asarray(value) for name, value in learnt.items()}
+        return {f"{NET}.{name}": np.asarray(value) for name, value in learnt.items()}
 
     def scorer(self, weights: Weights, n_items: int) -> Scorer:
         """The state after the last event, to be multiplied with the items' embeddings."""
-        params = {"params": jax.device_put(unflatten_dict(dict(weights), sep="."))}
-        ready, module = points(weights["table"]), self._module(n_items)
+        params = jax.device_put(_params(weights))
+        ready, module = points(weights[f"{NET}.table"]), self._module(n_items)
         return lambda log: ready(_states(partial(_last, module, params), log))
 
     def _module(self, n_items: int) -> NextItem:
         return NextItem(n_items, WIDTH, self.layers, self.block, NEGATIVES, DROPOUT)
+
+
+def _params(weights: Weights) -> training.Params:
+    return {"params": unflatten_dict({name: jnp.asarray(value) for name, value in part(weights, NET).items()}, sep=".")}
 
 
 def _rows(log: Log) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -105,10 +112,10 @@ def _states(last: Callable[..., jax.Array], log: Log) -> NDArray[np.float32]:
     """The state of each history, (customers, WIDTH): those of like length are read together."""
     lengths = np.minimum(log.lengths, LONGEST)
     found = np.zeros((len(log), WIDTH), np.float32)
-    size = SHORTEST // 2
+    size = 0
     while size < LONGEST:
-        size *= 2
-        chosen = np.flatnonzero((lengths > size // 2 * (size > SHORTEST)) & (lengths <= size) & (lengths > 0))
+        least, size = size, max(size * 2, SHORTEST_READ)
+        chosen = np.flatnonzero((lengths > least) & (lengths <= size))
         for start in range(0, len(chosen), MOST_TOGETHER // size):
             part = chosen[start : start + MOST_TOGETHER // size]
             n = 1 << (len(part) - 1).bit_length()

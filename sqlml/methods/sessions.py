@@ -22,7 +22,7 @@ class Sessions:
     is_dense = False
     least_events: float = 0
 
-    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent) -> Weights:
+    def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Keep the newest histories, each scaled by how long it is, and how rare every item is."""
         latest = log.where(log.later < MOST_SEEN)
         newest = np.full(len(latest), np.inf)
