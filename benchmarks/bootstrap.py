@@ -56,11 +56,15 @@ def interval(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[fl
     return float(low), float(high)
 
 
-def mean_interval(differences: NDArray[np.float64], draws: int, seed: int = 0) -> tuple[float, float]:
-    """The middle 95 % of the means of resampled paired differences (n,)."""
-    rng, n = np.random.default_rng(seed), len(differences)
-    means = [differences[rng.integers(0, n, n)].mean() for _ in range(draws)]
-    low, high = np.quantile(means, [0.025, 0.975])
+def mean_interval(
+    differences: NDArray[np.float64], draws: int, groups: NDArray[np.generic] | None = None, seed: int = 0
+) -> tuple[float, float]:
+    """The middle 95 % of the means of resampled paired differences (n,); those of a group are drawn together."""
+    rng = np.random.default_rng(seed)
+    _, places = np.unique(np.arange(len(differences)) if groups is None else groups, return_inverse=True)
+    sums, sizes = np.bincount(places, differences), np.bincount(places)
+    chosen = (rng.integers(0, len(sums), len(sums)) for _ in range(draws))
+    low, high = np.quantile([sums[drawn].sum() / sizes[drawn].sum() for drawn in chosen], [0.025, 0.975])
     return float(low), float(high)
 
 

@@ -89,7 +89,9 @@ def of_recommender(new: NewVersion, frame: Frame, candidates: str | None) -> Ite
     udfs = {f"udf_{kind}": registry.udf_name(kind, new.version_id) for kind in kinds}
     among = "NULL::BIGINT"
     if candidates is not None:
-        among = queries.text("recommend/candidates", condition=candidates, **udfs)
+        among = queries.text(
+            "recommend/candidates", condition=candidates, item=queries.item_text(frame.behavior), **udfs
+        )
     yield queries.text("functions/latest")
     yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
     yield queries.text(

@@ -158,6 +158,11 @@ def known(behavior: Behavior, moment: str, prefix: str = "") -> str:
     return f"AND coalesce({prefix}known_at, {prefix}event_time) <= {moment}" if behavior.has("known_at") else ""
 
 
+def item_text(behavior: Behavior) -> str:
+    """The id of an item of behavior.items as a text, written as that of an event is."""
+    return f"TRY_CAST(item_id AS {behavior.events['item_id']})::VARCHAR"
+
+
 def _sane_amount(behavior: Behavior, prefix: str = "") -> str:
     """An amount that is NaN, infinite or absurd counts as not known: one of them must not spoil every sum."""
     amount = f"{prefix}amount"

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import jax
 import numpy as np
 import scipy.optimize
 from numpy.typing import NDArray
 
-from sqlml.errors import DataError
+from sqlml.errors import DataError, TrainingError
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, one, part
 from sqlml.methods.ranking import DECAY, MOST_DENSE, Points, Scores, Sparse
@@ -26,8 +27,8 @@ AT = 10
 """Metrics look at so many places."""
 MOST_TESTED, CANDIDATES = 4_000, 100
 """Customers that choices are made on; the best items of each method that the blend is fitted to tell apart."""
-MOST_READ, CELLS = 2048, 1 << 22
-"""Histories that methods read together; scores held at once."""
+CELLS, CHUNKS_READ, MOST_READ = 1 << 22, 8, 2048
+"""Scores held at once; histories that methods read together: of so many times as many scores, up to so many."""
 LEAST_SHARE = 0.02
 """A method that counts less in the blend is left out."""
 LEAST_REPEATS = 0.02
@@ -61,13 +62,18 @@ class Blend:
 
 @dataclass(frozen=True)
 class Judged:
-    """What validation found of one method: the NDCG with its best decay; of a blend with its `shares`."""
+    """What validation found of one method: the NDCG of each customer with its best decay; of a blend with `shares`."""
 
     method: str
     decay: float
-    ndcg: float
+    gains: NDArray[np.float64]
     seconds: float
     shares: Mapping[str, float] | None = None
+
+    @property
+    def ndcg(self) -> float:
+        """Of all customers."""
+        return float(self.gains.mean())
 
 
 def choose(
@@ -86,30 +92,31 @@ def choose(
     past, last = log.without_last()
     known, truth = sample(past, last, options.seed, MOST_TESTED)
     tried = _possible(options, methods, log)
+    popular = RANKERS["popular"].fit(past, options)
     fitted: dict[str, Weights] = {}
     judged: list[Judged] = []
     is_repeat = _is_repeat(options, known, truth)
     for method in tried:
         if method == "own" and not is_repeat and options.method != method:
             continue
+        started = time.monotonic()
         try:
-            weights, each = _judge(method, past, options, known, truth, is_repeat=is_repeat, stage=stage)
-        except np.linalg.LinAlgError:  # the data have no such solution in single precision
+            weights = RANKERS[method].fit(past, options, stage(method))
+        except (np.linalg.LinAlgError, TrainingError):  # the data have no such solution in single precision
             continue
-        fitted[method] = weights
-        judged.append(each)
+        each = _judge(method, {method: weights, "popular": popular}, known, truth, is_repeat=is_repeat)
+        fitted[method] = {**weights, DECAY: one(each.decay)}
+        judged.append(dataclasses.replace(each, seconds=time.monotonic() - started))
     if not judged:
         raise DataError(f"Method {options.method} has no solution for these events. Another method may.")
     best = max(judged, key=lambda j: j.ndcg)
-    decays = {each.method: each.decay for each in judged}
-    chosen = Blend({best.method: 1.0}, decays, is_repeat)
+    chosen = Blend({best.method: 1.0}, {each.method: each.decay for each in judged}, is_repeat)
     if len(judged) > 1:
-        blend = dataclasses.replace(chosen, shares=_shares(fitted, chosen, known, truth))
         started = time.monotonic()
-        ndcg = _ndcg(ranks(Blended(combined(fitted, blend), log.n_items), blend, known, truth))
-        judged.append(Judged("blend", 1.0, ndcg, time.monotonic() - started, blend.shares))
-        if options.method == "blend" or ndcg > best.ndcg:
-            chosen = blend
+        shares, gains = _blended({"popular": popular, **fitted}, list(fitted), chosen, known, truth)
+        judged.append(Judged("blend", 1.0, gains, time.monotonic() - started, shares))
+        if options.method == "blend" or judged[-1].ndcg > best.ndcg:
+            chosen = dataclasses.replace(chosen, shares=shares)
     return chosen, fitted, _trials(judged, chosen)
 
 
@@ -142,9 +149,10 @@ class Blended:
 
     def __call__(self, log: Log) -> Iterator[tuple[NDArray[np.int64], Scores]]:
         """So many customers at a time, and the blended score of every item after their histories."""
-        size = max(CELLS // max(log.n_items, 1), 1)
-        for start in range(0, len(log), MOST_READ):
-            read = log.of(np.arange(start, min(start + MOST_READ, len(log))))
+        size = 1 << max((CELLS // max(log.n_items, 1)).bit_length() - 1, 0)
+        together = min(size * CHUNKS_READ, MOST_READ)
+        for start in range(0, len(log), together):
+            read = log.of(np.arange(start, min(start + together, len(log))))
             found = [(scorer(read), share) for scorer, share in self._parts]
             for first in range(0, len(read), size):
                 rows = slice(first, min(first + size, len(read)))
@@ -212,40 +220,36 @@ def sample(past: Log, last: Log, seed: int, most: int) -> tuple[Log, Log]:
 
 
 def _is_repeat(options: BehaviorOptions, known: Log, truth: Log) -> bool:
-    """As asked for, or where what was had is more of the next steps than chance explains."""
+    """As asked for, or where what was had is more than a small share of the next steps."""
     if options.repeat != "auto":
         return options.repeat == "true"
     had = known.seen[truth.customers, truth.items]
     return float(np.mean(had)) > LEAST_REPEATS
 
 
-def _judge(
-    method: str, past: Log, options: BehaviorOptions, known: Log, truth: Log, *, is_repeat: bool, stage: Stage
-) -> tuple[Weights, Judged]:
-    started, ranker = time.monotonic(), RANKERS[method]
-    weights = ranker.fit(past, options, stage(method))
+def _judge(method: str, fitted: Mapping[str, Weights], known: Log, truth: Log, *, is_repeat: bool) -> Judged:
+    """With the decay that is best."""
     found = []
-    for decay in ranker.decays or (1.0,):
+    for decay in RANKERS[method].decays or (1.0,):
         blend = Blend({method: 1.0}, {method: decay}, is_repeat)
-        scorer = Blended(combined({method: weights}, blend), past.n_items)
-        found.append((_ndcg(ranks(scorer, blend, known, truth)), decay))
-    ndcg, decay = max(found)
-    return {**weights, DECAY: one(decay)}, Judged(method, decay, ndcg, time.monotonic() - started)
+        found.append(Judged(method, decay, _gains(fitted, blend, known, truth), 0))
+    return max(found, key=lambda each: each.ndcg)
 
 
-def _ndcg(found: Sequence[NDArray[np.int64]]) -> float:
-    """The mean normalised discounted cumulative gain of the first places (Järvelin & Kekäläinen 2002)."""
+def _gains(fitted: Mapping[str, Weights], blend: Blend, known: Log, truth: Log) -> NDArray[np.float64]:
+    """The normalised discounted cumulative gain of the first places, (customers,) (Järvelin & Kekäläinen 2002)."""
     best = 1 / np.log2(np.arange(AT) + 2)
-    gains = [(1 / np.log2(each[each <= AT] + 1)).sum() / best[: len(each)].sum() for each in found]
-    return float(np.mean(gains))
+    found = ranks(Blended(combined(fitted, blend), known.n_items), blend, known, truth)
+    return np.array([(1 / np.log2(each[each <= AT] + 1)).sum() / best[: len(each)].sum() for each in found])
 
 
 def _add(total: Scores, found: Sparse | Points, share: float) -> None:
     """Add scores in units of the standard deviation of each row."""
     if isinstance(found, Points):
-        histories = found.histories
-        variance = ((histories @ found.spread) * histories).sum(1)
-        total += (histories * _factors(variance, share)[:, None]) @ found.items.T
+        variance = ((found.histories @ found.spread) * found.histories).sum(1)
+        histories = np.zeros((1 << max(len(total) - 1, 0).bit_length(), found.histories.shape[1]), np.float32)
+        histories[: len(total)] = found.histories * _factors(variance, share)[:, None]
+        total += np.asarray(_product(histories, found.items))[: len(total)]
         return
     n, lengths = found.shape[1], np.diff(found.indptr)
     squares = Sparse((found.data**2, found.indices, found.indptr), shape=found.shape).sum(1)
@@ -253,24 +257,49 @@ def _add(total: Scores, found: Sparse | Points, share: float) -> None:
     total[np.repeat(np.arange(len(total)), lengths), found.indices] += found.data * np.repeat(factors, lengths)
 
 
+@jax.jit
+def _product(histories: jax.Array, items: jax.Array) -> jax.Array:
+    return histories @ items.T
+
+
 def _factors(variance: Scores, share: float) -> Scores:
     deviation = np.sqrt(np.maximum(variance, 0))
     return (share / np.where(deviation > LEAST_DEVIATION, deviation, 1)).astype(np.float32)
 
 
-def _shares(fitted: Mapping[str, Weights], blend: Blend, known: Log, truth: Log) -> dict[str, float]:
+@dataclass(frozen=True)
+class Example:
+    """Of a customer the scores (candidates, methods) of the best items of all methods, and which came true."""
+
+    customer: int
+    inputs: NDArray[np.float32]
+    is_true: NDArray[np.bool_]
+
+
+def _blended(
+    fitted: Mapping[str, Weights], methods: Sequence[str], chosen: Blend, known: Log, truth: Log
+) -> tuple[dict[str, float], NDArray[np.float64]]:
+    """What each method counts, and the gains of customers by what was fitted to the other half of them."""
+    alone = [Blended(combined({method: fitted[method]}, chosen.only(method)), known.n_items) for method in methods]
+    examples = list(_examples(alone, known, truth, is_repeat=chosen.is_repeat))
+    gains = np.zeros(len(known))
+    for half in range(2):
+        others = [each for each in examples if each.customer % 2 != half]
+        blend, rows = dataclasses.replace(chosen, shares=_shares(methods, others)), np.arange(half, len(known), 2)
+        gains[rows] = _gains(fitted, blend, known.of(rows), truth.of(rows))
+    return _shares(methods, examples), gains
+
+
+def _shares(methods: Sequence[str], examples: Sequence[Example]) -> dict[str, float]:
     """What each method counts: the multinomial likelihood of what came, among the best items of all methods.
 
     Customers of whom no method has it among its best say nothing.
     """
-    methods = list(fitted)
-    alone = [Blended(combined({method: fitted[method]}, blend.only(method)), known.n_items) for method in methods]
-    examples = list(_examples(alone, known, truth, is_repeat=blend.is_repeat))
     if not examples:
         return dict.fromkeys(methods, 1.0)
-    inputs = np.concatenate([inputs for inputs, _ in examples])
-    is_true = np.concatenate([is_true for _, is_true in examples])
-    lengths = np.array([len(is_true) for _, is_true in examples])
+    inputs = np.concatenate([each.inputs for each in examples])
+    is_true = np.concatenate([each.is_true for each in examples])
+    lengths = np.array([len(each.is_true) for each in examples])
     starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
 
     def loss(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -290,22 +319,19 @@ def _shares(fitted: Mapping[str, Weights], blend: Blend, known: Log, truth: Log)
     return kept or dict.fromkeys(methods, 1 / len(methods))
 
 
-def _examples(
-    scorers: Sequence[Blended], known: Log, truth: Log, *, is_repeat: bool
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Of each customer the scores (candidates, methods) of the best items of all methods, and which came true."""
+def _examples(scorers: Sequence[Blended], known: Log, truth: Log, *, is_repeat: bool) -> Iterator[Example]:
+    """Of items that can be recommended."""
     most = min(CANDIDATES, known.n_items)
     for parts in zip(*(scorer(known) for scorer in scorers), strict=True):
         customers, found = parts[0][0], [scores for _, scores in parts]
-        best = []
-        for each in found:
-            shown = masked(each.copy(), known.of(customers), is_repeat=is_repeat)
-            best.append(np.argpartition(-shown, most - 1, 1)[:, :most])
+        shown = [masked(each.copy(), known.of(customers), is_repeat=is_repeat) for each in found]
+        best = [np.argpartition(-each, most - 1, 1)[:, :most] for each in shown]
         for row, customer in enumerate(customers):
             items = np.unique(np.concatenate([each[row] for each in best]))
+            items = items[np.isfinite(shown[0][row, items])]
             is_true = np.isin(items, truth.items[truth.starts[customer] : truth.starts[customer + 1]])
             if is_true.any():
-                yield np.stack([each[row, items] for each in found], 1), is_true
+                yield Example(int(customer), np.stack([each[row, items] for each in found], 1), is_true)
 
 
 def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:

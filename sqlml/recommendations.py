@@ -26,8 +26,11 @@ from sqlml.training import Stage
 from sqlml.transforms import Column, Encoder, Target
 
 LEAST_CUSTOMERS, LEAST_ITEMS = 50, 2
-FOREIGN = ("predict", "horizon", "active_event", "active_within", "attributes", "every")
-"""Options of a behaviour model that are about a label."""
+FOREIGN = (
+    "predict", "horizon", "active_event", "active_within", "attributes", "every", "max_cutoffs", "folds", "members",
+    "width", "bins", "dropout", "learning_rate", "batch_size", "epochs", "patience", "blend",
+)  # fmt: skip
+"""Options of a behaviour model that are about a label, or about how it is learnt from columns."""
 MOST_TESTED = 10_000
 MOST_ALIKE = 2_000
 """A word that is said of more items tells them apart too little."""
@@ -117,12 +120,14 @@ def read(cursor: duckdb.DuckDBPyConnection, source: Frame, as_of: datetime) -> t
     asked = f"SELECT DISTINCT customer_id, {literal(str(as_of))}::TIMESTAMP AS as_of FROM behavior.events WHERE customer_id IS NOT NULL"  # noqa: E501
     histories = queries.features_of(source, asked, "SELECT customer_id, events")
     cursor.execute(queries.text("recommend/histories", histories=histories)).fetchall()
-    others = "UNION SELECT item_id::VARCHAR FROM behavior.items" if source.behavior.items else ""
+    relations = source.behavior
+    others = f"UNION SELECT {queries.item_text(relations)} FROM behavior.items" if relations.items else ""
     items = queries.text("recommend/items", others=others)
     known = tuple(item for item, _ in cursor.execute(f"{items} ORDER BY code").fetchall())
     found = cursor.execute(queries.text("recommend/log", items=items)).fetchnumpy()
     starts = np.searchsorted(found["customer"], np.arange(found["customer"].max(initial=-1) + 2))
-    words = _words(cursor, source.behavior, items, len(known))
+    words = _words(cursor, relations, items, len(known))
+    cursor.execute("DROP TABLE temp.sqlml_histories").fetchall()
     return Log(starts, found["item"], found["weight"], found["age"], len(known), words), known
 
 
@@ -130,19 +135,18 @@ def _words(
     cursor: duckdb.DuckDBPyConnection, relations: Behavior, items: str, n_items: int
 ) -> scipy.sparse.csr_array | None:
     """What behavior.items says, as `Log.words`: an amount by the tenth it is in, all else word by word."""
-    columns = {}
+    fields = []
     for name, kind in relations.items.items():
-        column = identifier(name)
+        text = f"{identifier(name)}::VARCHAR"
         if kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL"):
-            columns[name] = f"CASE WHEN {column} IS NOT NULL THEN ntile(10) OVER (ORDER BY {column}) END::VARCHAR"
-        elif name != "item_id" and not kind.startswith(UNSAYING):
-            columns[name] = f"{column}::VARCHAR"
-    if not columns:
+            tenth = f"ntile(10) OVER (PARTITION BY {identifier(name)} IS NULL ORDER BY {identifier(name)})"
+            text = f"CASE WHEN {identifier(name)} IS NOT NULL THEN {tenth} END::VARCHAR"
+        if name != "item_id" and not kind.startswith(UNSAYING):
+            fields.append(f"{{'field': {literal(name)}, 'words': {text}}}")
+    if not fields:
         return None
-    listed = ", ".join(f"{text} AS {identifier(name)}" for name, text in columns.items())
-    names = ", ".join(map(identifier, columns))
-    query = queries.text("recommend/content", items=items, columns=listed, names=names, most=str(MOST_ALIKE))
-    found = cursor.execute(query).fetchnumpy()
+    pieces = {"item": queries.item_text(relations), "columns": ", ".join(fields), "most": str(MOST_ALIKE)}
+    found = cursor.execute(queries.text("recommend/content", items=items, **pieces)).fetchnumpy()
     starts = np.searchsorted(found["word"], np.arange(found["word"].max(initial=-1) + 2))
     return scipy.sparse.csr_array((found["strength"], found["item"], starts), shape=(len(starts) - 1, n_items))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from weakref import WeakValueDictionary
 
@@ -21,8 +21,10 @@ from sqlml.errors import ModelError
 from sqlml.logs import Log
 from sqlml.methods import ials
 from sqlml.methods.base import Weights, part
-from sqlml.methods.ranking import DECAY, Scores, links
+from sqlml.methods.ranking import DECAY, Scores, decayed, links
+from sqlml.methods.sequence import NextItems
 from sqlml.ranking import masked
+from sqlml.tasks import RANKERS
 from sqlml.udf import Answer
 
 BLOCK = 32
@@ -99,7 +101,7 @@ class Recommender:
     def similar(self, asked: pa.Array, counts: pa.Array) -> pa.Array:
         """The items that go with each item, nearest first, as lists of (item_id, score); NULL of an unknown one."""
         places, most = self._codes(asked), counts.fill_null(0).to_numpy(zero_copy_only=False)
-        near = links(part(self._weights, SIMILAR), len(self._items))
+        near = self._near
         found: list[tuple[Integers, NDArray[np.float32]]] = []
         for place, n in zip(places, most, strict=True):
             row = slice(near.indptr[place], near.indptr[place + 1]) if place >= 0 else slice(0)
@@ -147,6 +149,10 @@ class Recommender:
         return np.asarray(places)[: len(found), :most], np.asarray(values)[: len(found), :most]
 
     @cached_property
+    def _near(self) -> scipy.sparse.csr_array:
+        return links(part(self._weights, SIMILAR), len(self._items))
+
+    @cached_property
     def _causes(self) -> tuple[scipy.sparse.csr_array, float]:
         """The links that weigh most in the blend, and how much less an event counts than the one after it."""
         shares = {name.partition(".")[0]: value.item() for name, value in self._weights.items()
@@ -160,13 +166,17 @@ class Recommender:
         """Why each item (pairs,) is recommended to the customer of its row."""
         if not len(rows):
             return pa.array([], pa.string())
+        if not len(log.items):
+            return pa.array([POPULAR] * len(rows), pa.string())
         matrix, decay = self._causes
+        counts = log.weights * decayed(log, decay)
         strongest, cause = np.zeros(len(rows), np.float32), np.full(len(rows), -1)
         for back in range(REASONS):
             places = log.starts[rows + 1] - 1 - back
             is_there = places >= log.starts[rows]
-            events = log.items[np.where(is_there, places, 0)] if len(log.items) else np.zeros(len(rows), int)
-            led = np.asarray(matrix[events, chosen]).ravel() * decay**back * is_there
+            places = np.where(is_there, places, 0)
+            events = log.items[places]
+            led = np.asarray(matrix[events, chosen]).ravel() * counts[places] * is_there
             is_more = led > strongest
             strongest, cause = np.where(is_more, led, strongest), np.where(is_more, events, cause)
         named = pc.binary_join_element_wise(BECAUSE, self._items.take(pa.array(np.maximum(cause, 0))), "")
@@ -205,8 +215,13 @@ def require_sound(weights: Weights, items: tuple[str, ...]) -> None:
     n = len(items)
     for method in {name.partition(".")[0] for name in weights if "." in name}:
         mine = part(weights, method)
+        if method not in RANKERS:
+            raise ModelError(f"there is no method {method}")
         if "starts" in mine:
             _require_sparse(method, mine, n)
+        ranker = RANKERS[method]
+        if isinstance(ranker, NextItems):
+            _require_shapes(method, mine, ranker.shapes(n))
         sizes = {len(mine[name]) for name in ("popularity", "rarity", "factors") if name in mine}
         if "factors" in mine and mine["factors"].shape[1:] != (ials.FACTORS,):
             raise ModelError(f"its factors are of the shape {mine['factors'].shape}")
@@ -218,6 +233,13 @@ def require_sound(weights: Weights, items: tuple[str, ...]) -> None:
     found.items(nobody, asked)
     found.affinities(nobody, pa.array([items[0]] * 2))
     found.similar(pa.array([items[0]]), pa.array([1], pa.int32()))
+
+
+def _require_shapes(method: str, mine: Weights, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name, shape in shapes.items():
+        found = mine[name].shape if name in mine else None
+        if found != shape:
+            raise ModelError(f"its {method} has {name} of the shape {found}, not {shape}")
 
 
 def _require_sparse(method: str, mine: Weights, n: int) -> None:

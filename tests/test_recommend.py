@@ -43,7 +43,7 @@ def random_log(n=60, n_items=8, seed=0):
 
 def table(found):
     """Scores (customers, items), in whatever form a method gives them."""
-    return found.histories @ found.items.T if hasattr(found, "histories") else found.toarray()
+    return found.histories @ np.asarray(found.items).T if hasattr(found, "histories") else found.toarray()
 
 
 def dense(weights, n_items):

@@ -9,7 +9,7 @@ Peers get the same histories; of each the recipe is taken that does best on the 
 and whether what was had comes again.
 `seconds_fit` of sqlml are those of CREATE MODEL with its choice and test, of a peer those of the recipe taken;
 `seconds_all` is recommending to all and writing the lists to a table. `interval` is that of sqlml less the peer in
-NDCG@10 (of sessions MRR@20), by a bootstrap over customers.
+NDCG@10 (of sessions MRR@20), by a bootstrap over customers (of sessions: over sessions, all prefixes of one together).
 """
 
 from __future__ import annotations
@@ -106,9 +106,10 @@ Quality = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Found:
-    """What a method found: metrics of each customer, the share of items it shows, its seconds."""
+    """What a method found: metrics of each list, whose it is, the share of items it shows, its seconds."""
 
     quality: Quality
+    groups: NDArray[np.int64]
     coverage: float
     fit: float | None
     score: float | None
@@ -145,7 +146,7 @@ def _case(case: Case, lines: str) -> Iterator[Row]:
         row |= {"seconds_fit": one.fit, "seconds_all": one.score}
         if name in (*peers.PEERS, peers.POPULAR):
             gain = found[OURS].quality[main] - one.quality[main]
-            low, high = bootstrap.mean_interval(gain, 2_000)
+            low, high = bootstrap.mean_interval(gain, 2_000, found[OURS].groups)
             level = bootstrap.LEVEL_SHARE * float(one.quality[main].mean())
             row |= {"interval": [low, high], "verdict": bootstrap.verdict(float(gain.mean()), low, high, level)}
         yield row
@@ -165,12 +166,12 @@ def _load(con: duckdb.DuckDBPyConnection, case: Case, lines: str) -> None:
     con.execute("CREATE TABLE past AS SELECT customer_id, pos, item_id FROM lines WHERE NOT is_test").fetchall()
     if case.is_sessions:
         con.execute(PREFIXES).fetchall()
-        con.execute("CREATE TABLE truth AS SELECT customer_id, item_id FROM prefixes").fetchall()
+        con.execute('CREATE TABLE truth AS SELECT customer_id, session AS "group", item_id FROM prefixes').fetchall()
         con.execute("""CREATE TABLE later AS SELECT p.customer_id, l.pos, l.item_id FROM prefixes p
                        JOIN lines l ON l.customer_id = p.session AND l.is_test AND l.pos < p.pos""").fetchall()
     else:
-        con.execute("""CREATE TABLE truth AS SELECT DISTINCT customer_id, item_id FROM lines WHERE is_test
-                       AND customer_id IN (SELECT customer_id FROM past)""").fetchall()
+        con.execute("""CREATE TABLE truth AS SELECT DISTINCT customer_id, customer_id AS "group", item_id FROM lines
+                       WHERE is_test AND customer_id IN (SELECT customer_id FROM past)""").fetchall()
     con.execute("CREATE TABLE asked AS SELECT DISTINCT customer_id FROM truth").fetchall()
 
 
@@ -197,12 +198,13 @@ def _sqlml(con: sqlml.Connection, case: Case, method: str, *, is_refitted: bool)
     return Found(*_quality(con.native), fitted - started, done - asked)
 
 
-def _quality(con: duckdb.DuckDBPyConnection) -> tuple[Quality, float]:
+def _quality(con: duckdb.DuckDBPyConnection) -> tuple[Quality, NDArray[np.int64], float]:
     found = con.execute(QUALITY).fetchnumpy()
+    groups = con.execute('SELECT DISTINCT customer_id, "group" FROM truth ORDER BY customer_id').fetchnumpy()["group"]
     shown = con.execute("""SELECT count(DISTINCT i) / (SELECT count(DISTINCT item_id) FROM past)
                            FROM (SELECT unnest(items[:10]) AS i FROM answers)""").fetchall()[0][0]
     metrics = ("hr", "ndcg", "mrr", "recall_20", "mrr_20")
-    return {metric: np.asarray(found[metric], np.float64) for metric in metrics}, float(shown)
+    return {metric: np.asarray(found[metric], np.float64) for metric in metrics}, groups, float(shown)
 
 
 def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:

@@ -1,9 +1,9 @@
 -- sql/recommend/content.sql: what is said of items that there are, word by word, and how much each word tells of an item
-WITH codes AS (SELECT item, code FROM ({items})),
-said AS (UNPIVOT (SELECT item_id::VARCHAR AS item, {columns} FROM behavior.items) ON {names} INTO NAME field VALUE words),
+WITH codes AS ({items}),
+said AS (SELECT {item} AS item, unnest([{columns}]) AS said FROM behavior.items),
 words AS (
-    SELECT DISTINCT code, field || ' ' || w.word AS word
-    FROM said JOIN codes USING (item), LATERAL (SELECT unnest(string_split_regex(lower(words), '[^\pL\pN]+')) AS word) w
+    SELECT DISTINCT code, said.field || ' ' || w.word AS word
+    FROM said JOIN codes USING (item), LATERAL (SELECT unnest(string_split_regex(lower(said.words), '[^\pL\pN]+')) AS word) w
     WHERE w.word <> ''
 ),
 telling AS (

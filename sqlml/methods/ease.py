@@ -15,8 +15,9 @@ def _learn(log: Log) -> Matrix:
     gram = np.asarray((log.seen.T @ log.seen).todense(), np.float32)
     gram[np.diag_indices_from(gram)] += PENALTY
     factor = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    inverse = scipy.linalg.cho_solve(factor, np.eye(log.n_items, dtype=np.float32), check_finite=False)
-    found = -inverse / np.diag(inverse)
+    unit = np.eye(log.n_items, dtype=np.float32, order="F")
+    found = scipy.linalg.cho_solve(factor, unit, overwrite_b=True, check_finite=False)
+    found /= -np.diag(found).copy()
     np.fill_diagonal(found, 0)
     return found
 

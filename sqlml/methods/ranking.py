@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
+import jax
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
@@ -37,12 +38,12 @@ class Points:
 
     Attributes:
         histories: (customers, width).
-        items: (items, width).
+        items: (items, width), where it is computed with.
         spread: The covariance of the items' points, (width, width).
     """
 
     histories: Scores
-    items: Scores
+    items: jax.Array
     spread: Scores
 
     def __getitem__(self, rows: slice) -> Points:
@@ -122,7 +123,8 @@ def decayed(log: Log, decay: float) -> NDArray[np.float32]:
 def points(items: Scores) -> Callable[[Scores], Points]:
     """The points of histories → scores."""
     spread = np.atleast_2d(np.cov(items, rowvar=False, bias=True)).astype(np.float32)
-    return lambda histories: Points(histories, items, spread)
+    ready = jax.device_put(items)
+    return lambda histories: Points(histories, ready, spread)
 
 
 def links(weights: Weights, n_items: int) -> Sparse:

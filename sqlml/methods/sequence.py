@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -52,7 +52,8 @@ class NextItems:
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Train on the next item after every event."""
         rows, counts = _rows(log)
-        epochs = int(np.clip(EVENTS // max(len(log.items), 1), 1, MOST_EPOCHS))
+        seen = min(len(rows), training.EPOCH_ROWS) * counts.shape[1]
+        epochs = int(np.clip(EVENTS // seen, 1, MOST_EPOCHS))
         epochs = epochs if start is None else -(-epochs // EASIER)
         batch = BATCH // (rows.shape[2] - 1)
         trained = training.train(
@@ -74,6 +75,12 @@ class NextItems:
         params = jax.device_put(_params(weights))
         ready, module = points(weights[f"{NET}.table"]), self._module(n_items)
         return lambda log: ready(_states(partial(_last, module, params), log))
+
+    def shapes(self, n_items: int) -> Mapping[str, tuple[int, ...]]:
+        """What arrays the net is made of."""
+        row = np.zeros((1, 2, SHORTEST + 1), np.int32)
+        made: Any = jax.eval_shape(self._module(n_items).init, jax.random.PRNGKey(0), row)
+        return {f"{NET}.{name}": each.shape for name, each in flatten_dict(made["params"], sep=".").items()}
 
     def _module(self, n_items: int) -> NextItem:
         return NextItem(n_items, WIDTH, self.layers, self.block, NEGATIVES, DROPOUT)

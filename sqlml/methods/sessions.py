@@ -11,8 +11,9 @@ from sqlml.methods.ranking import DECAY, DECAYS, Scorer, Sparse, decayed, strong
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 
-NEIGHBOURS, MOST_HISTORIES, MOST_SEEN = 200, 100_000, 100
-"""Histories that speak for a customer; the newest so many are kept, of each the latest so many events."""
+NEIGHBOURS, MOST_HISTORIES, MOST_SEEN, BLOCK = 200, 100_000, 100, 256
+"""Histories that speak for a customer; the newest so many are kept, of each the latest so many events; customers who
+are compared with them at once."""
 
 
 class Sessions:
@@ -47,8 +48,10 @@ class Sessions:
         rarity, decay = weights["rarity"], weights[DECAY].item()
 
         def near(log: Log) -> Sparse:
-            found = log.matrix(log.weights * decayed(log, decay) * rarity[log.items]) @ towards
-            return strongest(found, NEIGHBOURS) @ kept if len(log) else Sparse((0, n_items), dtype=np.float32)
+            histories = log.matrix(log.weights * decayed(log, decay) * rarity[log.items])
+            blocks = (histories[start : start + BLOCK] @ towards for start in range(0, len(log), BLOCK))
+            nearest = [strongest(block, NEIGHBOURS) @ kept for block in blocks]
+            return scipy.sparse.vstack(nearest, "csr") if nearest else Sparse((0, n_items), dtype=np.float32)
 
         return near
 
