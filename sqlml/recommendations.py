@@ -122,18 +122,16 @@ def read(cursor: duckdb.DuckDBPyConnection, source: Frame, as_of: datetime) -> t
     cursor.execute(queries.text("recommend/histories", histories=histories)).fetchall()
     relations = source.behavior
     others = f"UNION SELECT {queries.item_text(relations)} FROM behavior.items" if relations.items else ""
-    items = queries.text("recommend/items", others=others)
-    known = tuple(item for item, _ in cursor.execute(f"{items} ORDER BY code").fetchall())
-    found = cursor.execute(queries.text("recommend/log", items=items)).fetchnumpy()
+    cursor.execute(queries.text("recommend/items", others=others)).fetchall()
+    items = tuple(item for (item,) in cursor.execute("SELECT item FROM temp.sqlml_items ORDER BY code").fetchall())
+    found = cursor.execute(queries.text("recommend/log")).fetchnumpy()
     starts = np.searchsorted(found["customer"], np.arange(found["customer"].max(initial=-1) + 2))
-    words = _words(cursor, relations, items, len(known))
-    cursor.execute("DROP TABLE temp.sqlml_histories").fetchall()
-    return Log(starts, found["item"], found["weight"], found["age"], len(known), words), known
+    words = _words(cursor, relations, len(items))
+    cursor.execute("DROP TABLE temp.sqlml_histories; DROP TABLE temp.sqlml_items").fetchall()
+    return Log(starts, found["item"], found["weight"], found["age"], len(items), words), items
 
 
-def _words(
-    cursor: duckdb.DuckDBPyConnection, relations: Behavior, items: str, n_items: int
-) -> scipy.sparse.csr_array | None:
+def _words(cursor: duckdb.DuckDBPyConnection, relations: Behavior, n_items: int) -> scipy.sparse.csr_array | None:
     """What behavior.items says, as `Log.words`: an amount by the tenth it is in, all else word by word."""
     fields = []
     for name, kind in relations.items.items():
@@ -146,7 +144,7 @@ def _words(
     if not fields:
         return None
     pieces = {"item": queries.item_text(relations), "columns": ", ".join(fields), "most": str(MOST_ALIKE)}
-    found = cursor.execute(queries.text("recommend/content", items=items, **pieces)).fetchnumpy()
+    found = cursor.execute(queries.text("recommend/content", **pieces)).fetchnumpy()
     starts = np.searchsorted(found["word"], np.arange(found["word"].max(initial=-1) + 2))
     return scipy.sparse.csr_array((found["strength"], found["item"], starts), shape=(len(starts) - 1, n_items))
 

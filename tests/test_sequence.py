@@ -152,6 +152,15 @@ class TestContent:
         alike = by_name["1"] @ by_name["58"]
         assert alike > by_name["1"] @ by_name["59"]
 
+    def test_columns_and_ids_of_any_name_and_number(self, con):
+        self.shop(con)
+        con.execute("ALTER TABLE behavior.items ADD COLUMN item VARCHAR").fetchall()
+        con.execute("""ALTER TABLE behavior.items ADD COLUMN "it's ""a""; code" VARCHAR DEFAULT 'x'';--'""").fetchall()
+        con.execute("ALTER TABLE behavior.items ALTER item_id TYPE DOUBLE").fetchall()
+        con.execute("CREATE MODEL recommend OPTIONS (task = 'recommend', method = 'content')").fetchall()
+        asked = "SELECT count(*), count(DISTINCT i), typeof(any_value(i)) FROM (SELECT unnest(recommend(1, 100)).item_id AS i)"
+        assert con.execute(asked).fetchall()[0][:2] == (60, 60)
+
     def test_without_items_there_is_none(self):
         with pytest.raises(ranking.DataError, match=r"needs behavior\.items"):
             ranking._possible(BehaviorOptions(method="content"), RECOMMEND.methods[1:], random_log())
