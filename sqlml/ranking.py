@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-import scipy.optimize
 from numpy.typing import NDArray
 
+from sqlml.blending import LEAST_GAIN, Examples, blended, gain, ideal
 from sqlml.errors import DataError, TrainingError
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, one, part
@@ -23,14 +23,10 @@ from sqlml.training import Stage
 
 SHARE, POPULARITY, REPEAT = "share", "popular.popularity", "repeat"
 """Stored with a method: what it counts. Stored once: what is popular, and whether items come again."""
-AT = 10
-"""Metrics look at so many places."""
 MOST_TESTED, CANDIDATES = 4_000, 100
 """Customers that choices are made on; the best items of each method that the blend is fitted to tell apart."""
 CELLS, CHUNKS_READ, MOST_READ = 1 << 22, 8, 2048
 """Scores held at once; histories that methods read together: of so many times as many scores, up to so many."""
-LEAST_SHARE = 0.02
-"""A method that counts less in the blend is left out."""
 LEAST_REPEATS = 0.02
 """The share of next steps that were had before from which repeats are recommended."""
 POPULAR_SHARE = 1e-6
@@ -68,7 +64,7 @@ class Judged:
     decay: float
     gains: NDArray[np.float64]
     seconds: float
-    shares: Mapping[str, float] | None = None
+    shares: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def ndcg(self) -> float:
@@ -112,11 +108,10 @@ def choose(
     best = max(judged, key=lambda j: j.ndcg)
     chosen = Blend({best.method: 1.0}, {each.method: each.decay for each in judged}, is_repeat)
     if len(judged) > 1:
-        started = time.monotonic()
-        shares, gains = _blended({"popular": popular, **fitted}, list(fitted), chosen, known, truth)
-        judged.append(Judged("blend", 1.0, gains, time.monotonic() - started, shares))
-        if options.method == "blend" or judged[-1].ndcg > best.ndcg:
-            chosen = dataclasses.replace(chosen, shares=shares)
+        blend = _blend(fitted, chosen, known, truth)
+        judged.append(blend)
+        if options.method == "blend" or (1 - LEAST_GAIN) * blend.ndcg > best.ndcg:
+            chosen = dataclasses.replace(chosen, shares=blend.shares)
     return chosen, fitted, _trials(judged, chosen)
 
 
@@ -145,7 +140,8 @@ class Blended:
         for method in (name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")):
             mine = part(weights, method)
             self._parts.append((RANKERS[method].scorer(mine, n_items), mine[SHARE].item()))
-        self._start = POPULAR_SHARE * weights.get(POPULARITY, np.zeros(n_items, np.float32))
+        self._items: jax.Array | None = None
+        self._start = POPULAR_SHARE * weights.get(POPULARITY, np.zeros(n_items, np.float32))[None]
 
     def __call__(self, log: Log) -> Iterator[tuple[NDArray[np.int64], Scores]]:
         """So many customers at a time, and the blended score of every item after their histories."""
@@ -153,13 +149,26 @@ class Blended:
         together = min(size * CHUNKS_READ, MOST_READ)
         for start in range(0, len(log), together):
             read = log.of(np.arange(start, min(start + together, len(log))))
-            found = [(scorer(read), share) for scorer, share in self._parts]
+            linked = Sparse((len(read), log.n_items), dtype=np.float32)
+            pointed = []
+            for scorer, share in self._parts:
+                found = _scaled(scorer(read), share)
+                if isinstance(found, Points):
+                    pointed.append(found)
+                else:
+                    linked += found
+            histories, items = self._beside(pointed, len(read))
             for first in range(0, len(read), size):
                 rows = slice(first, min(first + size, len(read)))
-                total = np.tile(self._start, (rows.stop - first, 1))
-                for each, share in found:
-                    _add(total, each[rows], share)
+                total = linked[rows].toarray()
+                total += _product(histories[rows], items)
                 yield start + np.arange(first, rows.stop), total
+
+    def _beside(self, found: Sequence[Points], n: int) -> tuple[Scores, jax.Array]:
+        """Points of histories (customers, widths) and of items (widths, items): one product is the sum of scores."""
+        if self._items is None:  # they are the same whatever the histories
+            self._items = jax.device_put(np.concatenate([self._start, *(each.items.T for each in found)]))
+        return np.concatenate([np.ones((n, 1), np.float32), *(each.histories for each in found)], 1), self._items
 
 
 def ranks(scorer: Blended, blend: Blend, log: Log, truth: Log) -> list[NDArray[np.int64]]:
@@ -237,29 +246,32 @@ def _judge(method: str, fitted: Mapping[str, Weights], known: Log, truth: Log, *
 
 
 def _gains(fitted: Mapping[str, Weights], blend: Blend, known: Log, truth: Log) -> NDArray[np.float64]:
-    """The normalised discounted cumulative gain of the first places, (customers,) (Järvelin & Kekäläinen 2002)."""
-    best = 1 / np.log2(np.arange(AT) + 2)
+    """The normalised discounted cumulative gain of the first places, (customers,)."""
     found = ranks(Blended(combined(fitted, blend), known.n_items), blend, known, truth)
-    return np.array([(1 / np.log2(each[each <= AT] + 1)).sum() / best[: len(each)].sum() for each in found])
+    return np.array([gain(each).sum() / ideal(len(each)) for each in found])
 
 
-def _add(total: Scores, found: Sparse | Points, share: float) -> None:
-    """Add scores in units of the standard deviation of each row."""
+def _scaled(found: Sparse | Points, share: float) -> Sparse | Points:
+    """Scores in units of the standard deviation of each row, times what they count."""
     if isinstance(found, Points):
         variance = ((found.histories @ found.spread) * found.histories).sum(1)
-        histories = np.zeros((1 << max(len(total) - 1, 0).bit_length(), found.histories.shape[1]), np.float32)
-        histories[: len(total)] = found.histories * _factors(variance, share)[:, None]
-        total += np.asarray(_product(histories, found.items))[: len(total)]
-        return
+        return dataclasses.replace(found, histories=found.histories * _factors(variance, share)[:, None])
     n, lengths = found.shape[1], np.diff(found.indptr)
     squares = Sparse((found.data**2, found.indices, found.indptr), shape=found.shape).sum(1)
     factors = _factors(squares / n - (found.sum(1) / n) ** 2, share)
-    total[np.repeat(np.arange(len(total)), lengths), found.indices] += found.data * np.repeat(factors, lengths)
+    return Sparse((found.data * np.repeat(factors, lengths), found.indices, found.indptr), shape=found.shape)
+
+
+def _product(histories: Scores, items: jax.Array) -> Scores:
+    """By XLA, whose threads are shared by those that call: BLAS has its own for each."""
+    padded = np.zeros((1 << max(len(histories) - 1, 0).bit_length(), histories.shape[1]), np.float32)
+    padded[: len(histories)] = histories
+    return np.asarray(_multiplied(padded, items))[: len(histories)]
 
 
 @jax.jit
-def _product(histories: jax.Array, items: jax.Array) -> jax.Array:
-    return histories @ items.T
+def _multiplied(histories: jax.Array, items: jax.Array) -> jax.Array:
+    return histories @ items
 
 
 def _factors(variance: Scores, share: float) -> Scores:
@@ -267,71 +279,40 @@ def _factors(variance: Scores, share: float) -> Scores:
     return (share / np.where(deviation > LEAST_DEVIATION, deviation, 1)).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Example:
-    """Of a customer the scores (candidates, methods) of the best items of all methods, and which came true."""
-
-    customer: int
-    inputs: NDArray[np.float32]
-    is_true: NDArray[np.bool_]
-
-
-def _blended(
-    fitted: Mapping[str, Weights], methods: Sequence[str], chosen: Blend, known: Log, truth: Log
-) -> tuple[dict[str, float], NDArray[np.float64]]:
-    """What each method counts, and the gains of customers by what was fitted to the other half of them."""
-    alone = [Blended(combined({method: fitted[method]}, chosen.only(method)), known.n_items) for method in methods]
-    examples = list(_examples(alone, known, truth, is_repeat=chosen.is_repeat))
+def _blend(fitted: Mapping[str, Weights], chosen: Blend, known: Log, truth: Log) -> Judged:
+    """All methods together, less those that are not missed."""
+    started = time.monotonic()
+    scorers = [Blended(combined({method: fitted[method]}, chosen.only(method)), known.n_items) for method in fitted]
+    examples = _examples(scorers, known, truth, is_repeat=chosen.is_repeat)
     gains = np.zeros(len(known))
-    for half in range(2):
-        others = [each for each in examples if each.customer % 2 != half]
-        blend, rows = dataclasses.replace(chosen, shares=_shares(methods, others)), np.arange(half, len(known), 2)
-        gains[rows] = _gains(fitted, blend, known.of(rows), truth.of(rows))
-    return _shares(methods, examples), gains
+    shares, gains[examples.customers] = blended(list(fitted), examples)
+    return Judged("blend", 1.0, gains, time.monotonic() - started, shares)
 
 
-def _shares(methods: Sequence[str], examples: Sequence[Example]) -> dict[str, float]:
-    """What each method counts: the multinomial likelihood of what came, among the best items of all methods.
-
-    Customers of whom no method has it among its best say nothing.
-    """
-    if not examples:
-        return dict.fromkeys(methods, 1.0)
-    inputs = np.concatenate([each.inputs for each in examples])
-    is_true = np.concatenate([each.is_true for each in examples])
-    lengths = np.array([len(each.is_true) for each in examples])
-    starts = np.concatenate([[0], np.cumsum(lengths)])[:-1]
-
-    def loss(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        link = inputs @ shares
-        link -= np.repeat(np.maximum.reduceat(link, starts), lengths)
-        chances = np.exp(link)
-        total = np.add.reduceat(chances, starts)
-        true = np.add.reduceat(chances * is_true, starts)
-        expected = np.add.reduceat(inputs * chances[:, None], starts) / total[:, None]
-        wanted = np.add.reduceat(inputs * (chances * is_true)[:, None], starts) / true[:, None]
-        return float(np.mean(np.log(total) - np.log(true))), (expected - wanted).mean(0)
-
-    start = np.full(len(methods), 0.1)
-    found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(methods)).x
-    found /= max(found.sum(), 1e-12)
-    kept = {method: float(share) for method, share in zip(methods, found, strict=True) if share >= LEAST_SHARE}
-    return kept or dict.fromkeys(methods, 1 / len(methods))
-
-
-def _examples(scorers: Sequence[Blended], known: Log, truth: Log, *, is_repeat: bool) -> Iterator[Example]:
-    """Of items that can be recommended."""
+def _examples(scorers: Sequence[Blended], known: Log, truth: Log, *, is_repeat: bool) -> Examples:
+    """The best items of all methods, of those that can be recommended, where one of them came true."""
     most = min(CANDIDATES, known.n_items)
+    customers, scores, true, ideals = [], [], [], []
     for parts in zip(*(scorer(known) for scorer in scorers), strict=True):
-        customers, found = parts[0][0], [scores for _, scores in parts]
-        shown = [masked(each.copy(), known.of(customers), is_repeat=is_repeat) for each in found]
+        rows, found = parts[0][0], [each for _, each in parts]
+        shown = [masked(each.copy(), known.of(rows), is_repeat=is_repeat) for each in found]
         best = [np.argpartition(-each, most - 1, 1)[:, :most] for each in shown]
-        for row, customer in enumerate(customers):
+        for row, customer in enumerate(rows):
             items = np.unique(np.concatenate([each[row] for each in best]))
             items = items[np.isfinite(shown[0][row, items])]
-            is_true = np.isin(items, truth.items[truth.starts[customer] : truth.starts[customer + 1]])
+            came = np.unique(truth.items[truth.starts[customer] : truth.starts[customer + 1]])
+            is_true = np.isin(items, came)
             if is_true.any():
-                yield Example(int(customer), np.stack([each[row, items] for each in found], 1), is_true)
+                customers.append(customer)
+                scores.append(np.stack([each[row, items] for each in found], 1))
+                true.append(is_true)
+                ideals.append(ideal(len(came)))
+    starts = np.cumsum([0, *map(len, true)])[:-1]
+    nothing = np.zeros((0, len(scorers)), np.float32)
+    return Examples(
+        np.array(customers, np.int64), starts, np.concatenate([nothing, *scores]),
+        np.concatenate([np.zeros(0, bool), *true]), np.array(ideals),
+    )  # fmt: skip
 
 
 def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:
@@ -340,7 +321,7 @@ def _trials(judged: Sequence[Judged], chosen: Blend) -> list[Trial]:
     found = []
     for number, each in enumerate(judged, 1):
         options: dict[str, object] = {"method": each.method, "decay": each.decay}
-        if each.shares is not None:
+        if each.shares:
             options = {"method": "blend", "shares": {m: round(s, 3) for m, s in each.shares.items()}}
         found.append(Trial(number, options, 1 - each.ndcg, each.seconds, each.method == name))
     return found

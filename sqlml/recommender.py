@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from weakref import WeakValueDictionary
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +25,7 @@ from sqlml.ranking import masked
 from sqlml.tasks import RANKERS
 from sqlml.udf import Answer
 
-BLOCK = 32
+BLOCK = 16
 """Items of which the best is looked at first."""
 MOST_REMEMBERED = 256
 """Sets of candidates, of statements that run at the same time."""
@@ -62,10 +60,12 @@ class Recommender:
         asked, among = asked.field("k"), asked.field("among")
         left_out = None if among[0].as_py() is None else ~self._among[among[0].as_py()]
         log, most = self._log(histories), np.maximum(asked.fill_null(0).to_numpy(zero_copy_only=False), 0)
-        parts = [
-            self._best(masked(scores, log.of(rows), is_repeat=self._is_repeat), int(most.max(initial=0)), left_out)
-            for rows, scores in self._scorer(log)
-        ]
+        parts = []
+        for rows, scores in self._scorer(log):
+            shown = masked(scores, log.of(rows), is_repeat=self._is_repeat)
+            if left_out is not None:
+                shown[:, left_out] = -np.inf
+            parts.append(_best(shown, int(most.max(initial=1))))
         places, values = (np.concatenate(each) for each in zip(*parts, strict=True))
         is_shown = np.isfinite(values) & (np.arange(places.shape[1]) < most[:, None])
         rows = np.nonzero(is_shown)[0]
@@ -135,19 +135,6 @@ class Recommender:
         """The code of each item, -1 of an unknown one."""
         return pc.index_in(items, value_set=self._items).fill_null(-1).to_numpy(zero_copy_only=False)
 
-    def _best(
-        self, found: Scores, most: int, left_out: NDArray[np.bool_] | None
-    ) -> tuple[Integers, NDArray[np.float32]]:
-        """Places and scores of the best items, (customers, most), -inf where there are no more."""
-        if left_out is not None:
-            found[:, left_out] = -np.inf
-        blocks = -(-found.shape[1] // BLOCK)
-        wanted = min(1 << max(most - 1, 0).bit_length(), found.shape[1])
-        rows = 1 << max(len(found) - 1, 0).bit_length()
-        space = ((0, rows - len(found)), (0, blocks * BLOCK - found.shape[1]))
-        values, places = _top(jnp.asarray(np.pad(found, space, constant_values=-np.inf)), wanted)
-        return np.asarray(places)[: len(found), :most], np.asarray(values)[: len(found), :most]
-
     @cached_property
     def _near(self) -> scipy.sparse.csr_array:
         return links(part(self._weights, SIMILAR), len(self._items))
@@ -186,17 +173,32 @@ class Recommender:
         return pc.if_else(pa.array(is_seen), AGAIN, pc.if_else(pa.array(cause >= 0), named, other))
 
 
-@partial(jax.jit, static_argnames="most")
-def _top(scores: jax.Array, most: int) -> tuple[jax.Array, jax.Array]:
-    """The largest scores (customers, items) and where they are: those of the blocks whose largest are the largest."""
-    blocks = scores.reshape(len(scores), -1, BLOCK)
-    if most >= blocks.shape[1]:
-        return jax.lax.top_k(scores, most)
-    _, chosen = jax.lax.top_k(blocks.max(2), most)
-    chosen = jnp.sort(chosen, 1)
-    inner = jnp.take_along_axis(blocks, chosen[:, :, None], 1).reshape(len(scores), -1)
-    values, places = jax.lax.top_k(inner, most)
-    return values, jnp.take_along_axis(chosen, places // BLOCK, 1) * BLOCK + places % BLOCK
+def _best(found: Scores, most: int) -> tuple[Integers, Scores]:
+    """Places and values of the largest scores of each row, in order: those of the blocks whose largest are largest.
+
+    A block is every so manieth item. Of equal scores the first block's come first, and of one block the first.
+    """
+    blocks = -(-found.shape[1] // BLOCK)
+    space = (0, 0), (0, blocks * BLOCK - found.shape[1])
+    found = np.pad(found, space, constant_values=-np.inf).reshape(len(found), BLOCK, blocks)
+    chosen = _largest(found.max(1), most)[:, :, None]
+    inner = np.take_along_axis(found.transpose(0, 2, 1), chosen, 1).reshape(len(found), -1)
+    best = _largest(inner, most)
+    values = np.take_along_axis(inner, best, 1)
+    order = np.argsort(-values, 1, kind="stable")
+    places = np.take_along_axis(chosen[:, :, 0], best // BLOCK, 1) + best % BLOCK * blocks
+    return np.take_along_axis(places, order, 1), np.take_along_axis(values, order, 1)
+
+
+def _largest(values: NDArray[np.float32], most: int) -> Integers:
+    """The columns of the largest values of each row, in order, (rows, most); of equal ones the first."""
+    if most >= values.shape[1]:
+        return np.tile(np.arange(values.shape[1]), (len(values), 1))
+    values = np.where(np.isnan(values), -np.inf, values)
+    least = -np.partition(-values, most - 1, 1)[:, most - 1 : most]
+    is_more, is_least = values > least, values == least
+    is_more |= is_least & (is_least.cumsum(1) <= most - is_more.sum(1, keepdims=True))
+    return np.nonzero(is_more)[1].reshape(len(values), most)
 
 
 def _lists(values: pa.Array, lengths: Integers, known: pa.Array) -> pa.Array:

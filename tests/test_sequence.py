@@ -3,7 +3,6 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.sparse
@@ -57,6 +56,18 @@ class TestStates:
         states = read(block, rng, items, owners)
         moved = states(np.roll(items, -2, 1), np.roll(owners, -2, 1))
         assert moved[0, 4:18] == pytest.approx(states(items, owners)[0, 6:], abs=1e-4)
+
+
+@pytest.mark.parametrize("method", ["gru4rec", "sasrec"])
+def test_histories_read_together_are_those_read_alone(method, rng, monkeypatch):
+    monkeypatch.setattr(sequence, "MOST_EPOCHS", 1)
+    monkeypatch.setattr(sequence, "ROWS_READ", 3)
+    lengths = [0, 1, 127, 128, 0, 129, 300, 2, 126, 1, 60, 60, 60, 5, 0]
+    log = log_of(*(rng.integers(0, N_ITEMS, length) for length in lengths), n_items=N_ITEMS)
+    scorer = RANKERS[method].scorer(RANKERS[method].fit(log, BehaviorOptions()), N_ITEMS)
+    alone = np.concatenate([table(scorer(log.of(np.array([i])))) for i in range(len(log))])
+    assert table(scorer(log)) == pytest.approx(alone, abs=1e-4)
+    assert len(np.unique(alone.round(4), axis=0)) == len(lengths) - lengths.count(0) + 1
 
 
 @pytest.mark.parametrize("length", [1, 5, 16, 17, 100, 300])
@@ -209,7 +220,11 @@ def test_arrays_of_wrong_shapes_are_refused(method, name, monkeypatch):
 def test_the_best_of_many_items_are_those_of_a_full_sort(rng):
     scores = rng.integers(0, 300, (7, 4096)).astype(np.float32)
     scores[:, 1000:] = np.where(rng.random((7, 3096)) < 0.5, -np.inf, scores[:, 1000:])
-    values, places = map(np.asarray, recommender._top(jnp.asarray(scores), 16))
+    places, values = recommender._best(scores, 16)
     assert (values == -np.sort(-scores, 1)[:, :16]).all()
     assert (np.take_along_axis(scores, places, 1) == values).all()
     assert all(len(set(row)) == 16 for row in places.tolist())
+    fewer, _ = recommender._best(scores, 5)
+    assert (fewer == places[:, :5]).all()
+    unknown, _ = recommender._best(np.where(scores == scores.max(), np.nan, scores), 16)
+    assert unknown.shape == (7, 16)

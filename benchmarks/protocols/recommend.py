@@ -8,7 +8,7 @@ seen.
 Peers get the same histories; of each the recipe is taken that does best on the last step of the training histories,
 and whether what was had comes again.
 `seconds_fit` of sqlml are those of CREATE MODEL with its choice and test, of a peer those of the recipe taken;
-`seconds_all` is recommending to all and writing the lists to a table. `interval` is that of sqlml less the peer in
+`seconds_all` is recommending to all and writing the lists to a table. `interval` is that of sqlml less the other in
 NDCG@10 (of sessions MRR@20), by a bootstrap over customers (of sessions: over sessions, all prefixes of one together).
 """
 
@@ -61,13 +61,15 @@ class Case:
 LAST = "pos = max(pos) OVER (PARTITION BY user_id)"
 CASES = (
     Case("amazon beauty", "amazon_5core/beauty.parquet",
-         f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}}", is_twice=True),
+         f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}}", is_twice=True,
+         methods=("rules", "directed", "gru4rec")),
     Case("movielens 100k", "movielens_100k/ratings.parquet",
          "SELECT *, pos = max(pos) OVER (PARTITION BY customer_id) AS is_test FROM (SELECT user_id AS customer_id, "
          "row_number() OVER (PARTITION BY user_id ORDER BY ts, item_id) AS pos, item_id FROM {file})"),
     Case("movielens 1m", "movielens_1m/interactions.parquet",
          f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}} "
-         "WHERE item_id IN (SELECT item_id FROM {file} GROUP BY item_id HAVING count(*) >= 5)"),
+         "WHERE item_id IN (SELECT item_id FROM {file} GROUP BY item_id HAVING count(*) >= 5)",
+         methods=("rules", "directed", "gru4rec")),
     Case("ta feng, next basket", "tafeng_baskets.parquet",
          "SELECT user_id AS customer_id, basket_no AS pos, item_id, is_last_basket AS is_test FROM {file}",
          methods=("rules", "own")),
@@ -144,7 +146,7 @@ def _case(case: Case, lines: str) -> Iterator[Row]:
         row |= {f"{metric}@10": means[metric] for metric in ("hr", "ndcg", "mrr")}
         row |= {"recall@20": means["recall_20"], "mrr@20": means["mrr_20"], "coverage@10": one.coverage}
         row |= {"seconds_fit": one.fit, "seconds_all": one.score}
-        if name in (*peers.PEERS, peers.POPULAR):
+        if name != OURS:
             gain = found[OURS].quality[main] - one.quality[main]
             low, high = bootstrap.mean_interval(gain, 2_000, found[OURS].groups)
             level = bootstrap.LEVEL_SHARE * float(one.quality[main].mean())

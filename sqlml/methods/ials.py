@@ -6,8 +6,6 @@ solved for when they are asked about, from what they had by then.
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.scipy.sparse.linalg
 import numpy as np
@@ -109,9 +107,9 @@ def _padded(
     return places, values
 
 
-@partial(jax.jit, static_argnames="steps")
+@jax.jit
 def _solve(
-    others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Array, starts: jax.Array, steps: int
+    others: jax.Array, gram: jax.Array, places: jax.Array, values: jax.Array, starts: jax.Array, steps: jax.Array
 ) -> jax.Array:
     """By conjugate gradients: LAPACK inside of XLA does not stand being called from two threads."""
 

@@ -6,10 +6,9 @@ Most of them link items to items: what a customer had leads to what comes next, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
-import jax
 import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
@@ -38,17 +37,13 @@ class Points:
 
     Attributes:
         histories: (customers, width).
-        items: (items, width), where it is computed with.
+        items: (items, width).
         spread: The covariance of the items' points, (width, width).
     """
 
     histories: Scores
-    items: jax.Array
+    items: Scores
     spread: Scores
-
-    def __getitem__(self, rows: slice) -> Points:
-        """Some of the customers."""
-        return replace(self, histories=self.histories[rows])
 
 
 Scorer = Callable[[Log], Sparse | Points]
@@ -123,8 +118,7 @@ def decayed(log: Log, decay: float) -> NDArray[np.float32]:
 def points(items: Scores) -> Callable[[Scores], Points]:
     """The points of histories → scores."""
     spread = np.atleast_2d(np.cov(items, rowvar=False, bias=True)).astype(np.float32)
-    ready = jax.device_put(items)
-    return lambda histories: Points(histories, ready, spread)
+    return lambda histories: Points(histories, items, spread)
 
 
 def links(weights: Weights, n_items: int) -> Sparse:

@@ -29,8 +29,8 @@ BATCH, MOST_EPOCHS = 4096, 20
 """Events in a mini-batch; passes over the data. The loss is not stopped on: ranks go on improving where it does not."""
 EVENTS, EASIER = 16_000_000, 2
 """Events that are learnt from, those of all passes together; to go on from what was learnt takes so many times less."""
-SHORTEST_READ, MOST_TOGETHER = 8, 1 << 18
-"""Histories are padded to a length of 8, 16 and so on; events that are read at once."""
+ROWS_READ = 64
+"""Rows that are read at once, each with as many histories as it holds whole."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class NextItems:
         """The state after the last event, to be multiplied with the items' embeddings."""
         params = jax.device_put(_params(weights))
         ready, module = points(weights[f"{NET}.table"]), self._module(n_items)
-        return lambda log: ready(_states(partial(_last, module, params), log))
+        return lambda log: ready(_states(partial(_read, module, params), log))
 
     def shapes(self, n_items: int) -> Mapping[str, tuple[int, ...]]:
         """What arrays the net is made of."""
@@ -115,27 +115,33 @@ def _loss(losses: jax.Array, counts: jax.Array) -> jax.Array:
     return (losses * counts).sum(1)
 
 
-def _states(last: Callable[..., jax.Array], log: Log) -> NDArray[np.float32]:
-    """The state of each history, (customers, WIDTH): those of like length are read together."""
+def _states(read: Callable[[jax.Array, jax.Array], jax.Array], log: Log) -> NDArray[np.float32]:
+    """The state after each history, (customers, WIDTH); of an empty one 0."""
     lengths = np.minimum(log.lengths, LONGEST)
     found = np.zeros((len(log), WIDTH), np.float32)
-    size = 0
-    while size < LONGEST:
-        least, size = size, max(size * 2, SHORTEST_READ)
-        chosen = np.flatnonzero((lengths > least) & (lengths <= size))
-        for start in range(0, len(chosen), MOST_TOGETHER // size):
-            part = chosen[start : start + MOST_TOGETHER // size]
-            n = 1 << (len(part) - 1).bit_length()
-            places = np.maximum(log.starts[part + 1, None] - lengths[part, None], 0) + np.arange(size)
-            items = np.zeros((n, size), np.int32)
-            items[: len(part)] = log.items[np.minimum(places, log.starts[part + 1, None] - 1)]
-            ends = np.zeros(n, np.int32)
-            ends[: len(part)] = lengths[part] - 1
-            found[part] = np.asarray(last(items, ends))[: len(part)]
+    ends = np.cumsum(lengths)
+    starts = [0]
+    while starts[-1] < len(log):  # a row takes as many histories as it holds whole
+        taken = ends[starts[-1]] - lengths[starts[-1]] + LONGEST
+        starts.append(int(np.searchsorted(ends, taken, "right")))
+    for first in range(0, len(starts) - 1, ROWS_READ):
+        rows = np.array(starts[first : first + ROWS_READ + 1])
+        customers = np.arange(rows[0], rows[-1])
+        row = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
+        last = ends[customers] - (ends - lengths)[rows[row]] - 1
+        shape = (ROWS_READ if row[-1] else 1, LONGEST)
+        items, owners = np.zeros(shape, np.int32), np.full(shape, -1, np.int32)
+        mine = lengths[customers]
+        back = np.repeat(np.cumsum(mine), mine) - 1 - np.arange(mine.sum())
+        at = np.repeat(row, mine), np.repeat(last, mine) - back
+        items[at] = log.items[np.repeat(log.starts[customers + 1], mine) - 1 - back]
+        owners[at] = np.repeat(customers, mine)
+        states = np.asarray(read(jnp.asarray(items), jnp.asarray(owners)))
+        found[customers] = np.where(mine[:, None] > 0, states[row, last], 0)
     return found
 
 
 @partial(jax.jit, static_argnums=0)
-def _last(module: NextItem, params: training.Params, items: jax.Array, ends: jax.Array) -> jax.Array:
-    states: Any = module.apply(params, items, jnp.zeros_like(items), method="states")
-    return jnp.take_along_axis(states, ends[:, None, None], 1)[:, 0]
+def _read(module: NextItem, params: training.Params, items: jax.Array, owners: jax.Array) -> jax.Array:
+    states: Any = module.apply(params, items, owners, method="states")
+    return states
