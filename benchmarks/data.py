@@ -23,6 +23,23 @@ EVENTS = {
                stock_code AS item_id, CASE WHEN is_cancellation THEN 'cancellation' ELSE 'purchase' END AS event_type
         FROM read_parquet({file}) WHERE customer_id IS NOT NULL ORDER BY customer_id, event_time""",
 }
+GENERATED = """
+    CREATE SCHEMA behavior;
+    CREATE TABLE behavior.events AS
+    SELECT customer_id, TIMESTAMP '2024-01-01' + to_seconds((86400 * (born + life * (hash(i) % 1000000) / 1e6))::BIGINT)
+               AS event_time,
+           ['view', 'view', 'view', 'cart', 'purchase'][1 + (hash(i, 'type') % 5)::INT] AS event_type,
+           (hash(i, 'item') % 20000)::INT AS item_id,
+           CASE WHEN hash(i, 'type') % 5 = 4 THEN 5 + (hash(i, 'amount') % 10000)::INT / 100 END AS amount
+    FROM (SELECT i, i // {each} AS customer_id, (hash(customer_id, 'born') % 600)::INT AS born,
+                 least(1 - ln((1 + hash(customer_id, 'life') % 100000) / 100001) * 150, 730 - born) AS life
+          FROM range({n}) t(i))"""
+EVENTS_EACH = 50
+
+
+def write_events(con: duckdb.DuckDBPyConnection, n: int) -> None:
+    """So many generated events, EVENTS_EACH a customer, ordered by customer; customers leave in the course of time."""
+    con.execute(GENERATED.format(n=int(n), each=EVENTS_EACH)).fetchall()
 
 
 def is_here(name: str) -> bool:

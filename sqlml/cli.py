@@ -17,12 +17,13 @@ import duckdb
 import typer
 
 import sqlml
-from sqlml import behavior, demo, options, queries, terminal
+from sqlml import behavior, demo, options, scoring, terminal
 from sqlml.behavior import EventSource
 from sqlml.catalog import Version
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
-from sqlml.options import BehaviorOptions, QueryOptions
+from sqlml.options import BehaviorOptions
+from sqlml.progress import on_stderr
 from sqlml.queries import identifier, literal
 from sqlml.terminal import Format
 
@@ -56,9 +57,6 @@ DEMO_QUERIES = (
     "SELECT unnest(recommend(7, 5), recursive := true)",
     "SELECT churn_score(7) AS today, churn_score(7, DATE '2026-01-01') AS at_new_year",
 )
-
-
-SCORES = "Scores written by sqlml"
 
 
 def main() -> None:
@@ -273,25 +271,23 @@ def score(
     ],
     as_of: Annotated[str | None, typer.Option(help="Score at this moment. Default: the newest event.")] = None,
 ) -> None:
-    """Score every customer into a table or file, for a BI tool to read."""
-    to_file = Path(to).suffix.lower() in (".parquet", ".csv", ".json")
-    with terminal.open_database(db, read_only=to_file) as con:
-        version = con.catalog().version(model)
-        if isinstance(version.options, QueryOptions):
-            raise ModelError(
-                f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
-            )
-        function = con.catalog().main_function(version.version_id)
-        moment = f"{literal(as_of)}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
-        has_customers = bool(behavior.read(con.native).customers)
-        ids = queries.text(f"functions/all_ids{'_with_customers' if has_customers else ''}")
-        call = f"{identifier(function)}(customer_id{f', {moment}' if as_of else ''})"
-        select = f"SELECT customer_id, {moment} AS as_of, {call} AS {identifier(function)} FROM ({ids})"
-        if to_file:
-            rows = con.execute(f"COPY ({select}) TO {literal(to)}").fetchall()[0][0]
-        else:
-            rows = _write_scores(con, to, select)
-        terminal.tell(f"Scored {rows:,} customers with {model} version {version.version} into {to}.")
+    """Score every customer into a table or file, for a BI tool to read.
+
+    Many customers are scored part by part. Run the same command again after a run that was stopped, and it goes on.
+
+      sqlml score churn --to churn_today
+
+      sqlml score churn --to churn.parquet --as-of 2026-01-01
+    """
+    path = Path(to) if Path(to).suffix.lower() in scoring.FORMATS else None
+    with terminal.open_database(db, read_only=path is not None) as con, on_stderr(f"Scoring {model}") as stage:
+        sink: scoring.Sink = scoring.Table(con, to) if path is None else scoring.File(con, path)
+        job = scoring.job(con, model, as_of)
+        done = sink.begin(job)
+        if done:
+            terminal.tell(f"Going on with the run that was stopped: {done} of {job.parts} parts are written.")
+        rows = scoring.score(con, job, sink, stage("parts"), done)
+        terminal.tell(f"Scored {rows:,} customers with {model} version {job.version} into {to}.")
 
 
 @app.command("report")
@@ -548,22 +544,6 @@ def _sql(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_sql, value))}]"
     return literal(value) if isinstance(value, str) else str(value)
-
-
-def _write_scores(con: Connection, name: str, select: str) -> int:
-    """Fill a table; only one that was written here before is replaced."""
-    schema, _, table = name.rpartition(".")
-    if schema.lower() in ("ml", "behavior"):
-        raise DataError(f"Schema {schema} is not for scores: name a table of another schema, e.g. --to {table}_today.")
-    query = "SELECT comment FROM duckdb_tables() WHERE table_name ILIKE ? AND schema_name ILIKE ?"
-    existing = con.execute(query, [table, schema or "main"]).fetchall()
-    if existing and existing[0][0] != SCORES:
-        raise DataError(f"There is a table {name} that sqlml did not write: drop it, or name another.")
-    target = f"{identifier(schema or 'main')}.{identifier(table)}"
-    con.execute("BEGIN").fetchall()
-    rows = con.execute(f"CREATE OR REPLACE TABLE {target} AS {select}").fetchall()[0][0]
-    con.execute(f"COMMENT ON TABLE {target} IS {literal(SCORES)}; COMMIT").fetchall()
-    return int(rows)
 
 
 def _say(message: str, code: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,35 @@ from sqlml import demo
 
 FAST = "epochs = 6, members = 2, width = 8, folds = 2, bins = 8"
 CHURN = f"CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 60 DAY, attributes = ['plan'], {FAST})"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="The fault suite in its long form: more kills, longer soaks.")
+
+
+@pytest.fixture
+def is_long(request):
+    """Whether the long form was asked for."""
+    return request.config.getoption("--long")
+
+
+@pytest.fixture
+def tally(record_property):
+    """Counts what was survived; the sums are printed at the end."""
+    counts: Counter[str] = Counter()
+    yield counts
+    for what, number in counts.items():
+        record_property(f"survived {what}", number)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what the fault suite counted."""
+    total: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", []):
+        total.update({name: n for name, n in report.user_properties if name.startswith("survived ")})
+    if total:
+        counted = ", ".join(f"{number:,} {name.removeprefix('survived ')}" for name, number in sorted(total.items()))
+        terminalreporter.write_line(f"Survived, nothing lost: {counted}.")
 
 
 def one(con, sql):

@@ -34,15 +34,20 @@ STATEMENTS = {
     "retrain": ["ALTER MODEL m RETRAIN OPTIONS (gate = true, folds = 2)"],
     "promote": ["ALTER MODEL m PROMOTE VERSION 1", "ALTER MODEL m PROMOTE VERSION 2"],
     "import": ["IMPORT OR REPLACE MODEL m FROM '{archive}'"],
+    "rename": ["ALTER MODEL n RENAME TO o", "ALTER MODEL o RENAME TO n"],
+    "drop": ["IMPORT MODEL p FROM '{archive}'", "DROP MODEL p"],
 }
-LONGEST = {"create": 6.0, "retrain": 6.0, "promote": 0.5, "import": 2.0}
+LONGEST = {"create": 6.0, "retrain": 6.0, "promote": 0.5, "import": 2.0, "rename": 0.5, "drop": 2.0}
 """Seconds after which the process is killed at the latest: a first training takes about four."""
 MOST_WRITES = 40
 """One kill in two comes while something is written: after so many writes at most."""
-KILLS = 5
+KILLS, LONG_KILLS = 4, 20
 SEED = 20
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,19 +60,23 @@ def archive(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", STATEMENTS)
-def test_killed_at_random_moments(tmp_path, archive, kind):
+def test_killed_at_random_moments(tmp_path, archive, kind, is_long, tally):
     path, rng = tmp_path / "killed.duckdb", random.Random(f"{SEED} {kind}")
     with sqlml.connect(path) as con:
         for _ in range(2):
             con.execute(CREATE).fetchall()
+        con.execute(f"IMPORT MODEL n FROM '{archive}'").fetchall()
     statements = [statement.format(archive=archive) for statement in STATEMENTS[kind]]
-    for number in range(KILLS):
+    for number in range(LONG_KILLS if is_long else KILLS):
         if number % 2:
             _kill(path, statements, delay=rng.uniform(0, LONGEST[kind]))
         else:
             _kill(path, statements, writes=rng.randrange(1, MOST_WRITES))
         with sqlml.connect(path) as con:
             _require_whole(con)
+            tally["kills"] += 1
+            for left in {"o", "p"} & set(con.catalog().models()):  # the next process begins as the first did
+                con.execute("ALTER MODEL o RENAME TO n" if left == "o" else "DROP MODEL p").fetchall()
 
 
 def _kill(path, statements, delay=0.0, writes=0):
@@ -92,6 +101,8 @@ def _require_whole(con):
     assert (
         one(con, "SELECT count(*) FROM ml.models JOIN ml.versions USING (version_id) WHERE ml.models.model = 'm'") == 1
     )
-    last = "SELECT version_id FROM ml.promotions ORDER BY promoted_at DESC, rowid DESC LIMIT 1"
-    assert one(con, last) == one(con, "SELECT version_id FROM ml.models")
-    assert one(con, "SELECT m_score({'x': 400})") > 0.5 > one(con, "SELECT m_score({'x': 100})")
+    last = "SELECT version_id FROM ml.promotions WHERE model = 'm' ORDER BY promoted_at DESC, rowid DESC LIMIT 1"
+    assert one(con, last) == one(con, "SELECT version_id FROM ml.models WHERE model = 'm'")
+    for model in con.catalog().models():
+        assert one(con, f"SELECT {model}_score({{'x': 400}})") > 0.5 > one(con, f"SELECT {model}_score({{'x': 100}})")
+    assert set(con.catalog().models()) in ({"m", "n"}, {"m", "o"}, {"m", "n", "p"})

@@ -9,7 +9,6 @@ median and the range. The model scored by id is trained for three epochs in two 
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -22,11 +21,11 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from numpy.typing import NDArray
 
 import sqlml
+from benchmarks import timing
 from benchmarks.report import Row
 from sqlml import catalog, demo, queries, registry
 from sqlml.udf import BUCKETS, Forward, Scorer
 
-REPEATS = 5
 CHUNK = BUCKETS[-1]
 COLUMNS = tuple(f"x{i}" for i in range(16))
 SIZES = (16, 64, 32, 1)
@@ -124,7 +123,7 @@ def _by_id(customers: int) -> Iterator[Row]:
         score, scored = (f"SELECT {what} FROM behavior.customers" for what in (
             "avg(churn_score(customer_id))", "count(churn_score(customer_id))"))  # fmt: skip
         rows = int(_value(con.native, scored))
-        feature_query = _features(con)
+        feature_query = features_query(con)
         yield from _compared(
             f"by id, {events:,} events, model of 3 epochs",
             rows,
@@ -134,7 +133,7 @@ def _by_id(customers: int) -> Iterator[Row]:
         )
 
 
-def _features(con: sqlml.Connection) -> str:
+def features_query(con: sqlml.Connection) -> str:
     """A query that makes every feature of every customer and returns one number."""
     version = con.catalog().version("churn")
     macro = catalog.internal_macros(version.version_id)["features"]
@@ -152,7 +151,10 @@ def _compared(
     case: str, rows: int, ours: tuple[str, Measured], bare: tuple[str, Measured], *, is_equal: bool = True
 ) -> Iterator[Row]:
     """A row a side; the ratio is ours to bare, of the medians and of the turns."""
-    seconds = np.array(_turns(ours[1], bare[1], is_equal=is_equal))
+    answers = ours[1](), bare[1]()  # a turn to warm up
+    if is_equal and abs(answers[0] - answers[1]) > TOLERANCE:
+        raise AssertionError(f"The two sides disagree: {answers}.")
+    seconds = timing.turns(ours[1], bare[1])
     speeds = rows / seconds
     ratio = float(np.median(speeds[:, 0]) / np.median(speeds[:, 1]))
     turns = speeds[:, 0] / speeds[:, 1]
@@ -167,17 +169,3 @@ def _compared(
             "ratio": None if i else ratio,
             "ratio_range": None if i else [float(turns.min()), float(turns.max())],
         }
-
-
-def _turns(ours: Measured, bare: Measured, *, is_equal: bool) -> list[tuple[float, float]]:
-    """Seconds of both sides, turn by turn, after one turn to warm up that also compares the answers."""
-    answers = ours(), bare()
-    if is_equal and abs(answers[0] - answers[1]) > TOLERANCE:
-        raise AssertionError(f"The two sides disagree: {answers}.")
-    return [(_seconds(ours), _seconds(bare)) for _ in range(REPEATS)]
-
-
-def _seconds(run_once: Measured) -> float:
-    started = time.perf_counter()
-    run_once()
-    return time.perf_counter() - started

@@ -1,0 +1,236 @@
+"""Scores of every customer, written a part of the customers at a time: a run that was stopped goes on where it stood.
+
+A part is written whole or not at all, and no customer is in two; the result takes its place when all are there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+
+from sqlml import behavior, queries
+from sqlml.connection import Connection
+from sqlml.errors import DataError, ModelError
+from sqlml.options import QueryOptions
+from sqlml.queries import identifier, literal
+
+if TYPE_CHECKING:
+    from sqlml.training import Watch
+
+PART_EVENTS, PART_CUSTOMERS = 10_000_000, 500_000
+"""A part has about so many events, and no more customers."""
+WRITTEN, UNFINISHED = "Scores written by sqlml", "Scores that sqlml has not written to the end: "
+"""Comments by which tables are known that may be replaced, or gone on with."""
+SUFFIX = "unfinished"
+"""What stands behind the name of a result that is not whole yet."""
+DONE = "done"
+FORMATS = (".parquet", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is scored. Two runs of the same job write the same rows.
+
+    Attributes:
+        model: Name of the model.
+        version: Its version.
+        version_id: What names the version for ever.
+        as_of: The moment, as text.
+        parts: In how many parts.
+        customers: How many customers there are.
+        ids: A checksum of their ids.
+        duckdb: Its version: parts are made by DuckDB's hash.
+    """
+
+    model: str
+    version: int
+    version_id: str
+    as_of: str
+    parts: int
+    customers: int
+    ids: str
+    duckdb: str = duckdb.__version__
+
+
+class Sink(Protocol):
+    """Where scores go."""
+
+    def begin(self, job: Job) -> int:
+        """How many parts of this very job are there already."""
+        ...
+
+    def add(self, part: int, select: str) -> None:
+        """Write one part, whole or not at all."""
+        ...
+
+    def finish(self) -> int:
+        """Let what was written take its place; how many rows it has."""
+        ...
+
+
+def job(con: Connection, model: str, as_of: str | None) -> Job:
+    """What there is to do; the customers are left in the temporary table `sqlml_customers`.
+
+    Raises:
+        ModelError: There is no such model, or it is one of rows.
+    """
+    version = con.catalog().version(model)
+    if isinstance(version.options, QueryOptions):
+        raise ModelError(
+            f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
+        )
+    asked = f"{literal(as_of)}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
+    moment = str(con.execute(f"SELECT {asked}").fetchall()[0][0])
+    ids = queries.text(f"functions/all_ids{'_with_customers' if behavior.read(con.native).customers else ''}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE sqlml_customers AS {ids}").fetchall()
+    query = "SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR FROM temp.sqlml_customers"
+    customers, checksum = con.execute(query).fetchall()[0]
+    events = behavior.facts(con.native).n_events
+    parts = max(math.ceil(events / PART_EVENTS), math.ceil(customers / PART_CUSTOMERS), 1)
+    return Job(model, version.version, version.version_id, moment, parts, customers, checksum)
+
+
+def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> int:
+    """Write the parts that are not done yet of the scores of all customers that `job` left; how many rows there are.
+
+    Raises:
+        DataError: There are not as many rows as customers: two runs wrote to the same place.
+    """
+    for part in range(done, todo.parts):
+        watch(part, todo.parts, math.nan)
+        con.execute(f"""CREATE OR REPLACE TEMP TABLE sqlml_asked AS
+            SELECT customer_id, TIMESTAMP {literal(todo.as_of)} AS as_of FROM temp.sqlml_customers
+            WHERE hash(customer_id) % {todo.parts} = {part}""").fetchall()
+        sink.add(part, f"FROM main.{identifier(todo.model + '_at')}('temp.sqlml_asked')")
+    watch(todo.parts, todo.parts, math.nan)
+    rows = sink.finish()
+    if rows != todo.customers:
+        raise DataError(f"{rows:,} scores of {todo.customers:,} customers: did another run write there? Score again.")
+    return rows
+
+
+class Table:
+    """A table of the database; one that is there is replaced if sqlml wrote it."""
+
+    def __init__(self, con: Connection, name: str) -> None:
+        self._con, self._name = con, name
+        schema, _, table = name.rpartition(".")
+        self._schema, self._table = schema or "main", table
+        if schema.lower() in ("ml", "behavior"):
+            raise DataError(
+                f"Schema {schema} is not for scores: name a table of another schema, e.g. --to {table}_today."
+            )
+        for table, ours in ((self._table, WRITTEN), (self._part, UNFINISHED)):
+            comment = self._comment(table)
+            if comment is not None and not comment.startswith(ours):
+                raise DataError(f"There is a table {table} that sqlml did not write: drop it, or name another.")
+
+    def begin(self, job: Job) -> int:
+        """See `Sink`."""
+        self._job = job
+        state = _state((self._comment(self._part) or "").removeprefix(UNFINISHED))
+        done = state.pop(DONE, 0)
+        if state != asdict(job):
+            self._con.execute(f"DROP TABLE IF EXISTS {self._named(self._part)}").fetchall()
+            return 0
+        return int(done)
+
+    def add(self, part: int, select: str) -> None:
+        """See `Sink`."""
+        table = self._named(self._part)
+        write = f"CREATE TABLE {table} AS {select}" if part == 0 else f"INSERT INTO {table} {select}"
+        with self._transaction():
+            self._con.execute(write).fetchall()
+            self._comment_on(self._part, UNFINISHED + json.dumps({**asdict(self._job), DONE: part + 1}))
+
+    def finish(self) -> int:
+        """See `Sink`."""
+        rows = int(self._con.execute(f"SELECT count(*) FROM {self._named(self._part)}").fetchall()[0][0])
+        with self._transaction():
+            self._con.execute(f"DROP TABLE IF EXISTS {self._named(self._table)}").fetchall()
+            self._con.execute(f"ALTER TABLE {self._named(self._part)} RENAME TO {identifier(self._table)}").fetchall()
+            self._comment_on(self._table, WRITTEN)
+        return rows
+
+    @property
+    def _part(self) -> str:
+        return f"{self._table}_{SUFFIX}"
+
+    def _named(self, table: str) -> str:
+        return f"{identifier(self._schema)}.{identifier(table)}"
+
+    def _comment(self, table: str) -> str | None:
+        """That of a table, '' where it has none; None: there is no such table."""
+        query = """SELECT coalesce(comment, '') FROM duckdb_tables() WHERE lower(table_name) = lower(?)
+                   AND lower(schema_name) = lower(?) AND database_name = current_database()"""
+        found = self._con.execute(query, [table, self._schema]).fetchall()
+        return str(found[0][0]) if found else None
+
+    def _comment_on(self, table: str, text: str) -> None:
+        self._con.execute(f"COMMENT ON TABLE {self._named(table)} IS {literal(text)}").fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._con.execute("BEGIN").fetchall()
+        try:
+            yield
+        except BaseException:
+            self._con.execute("ROLLBACK").fetchall()
+            raise
+        self._con.execute("COMMIT").fetchall()
+
+
+class File:
+    """A .parquet, .csv or .json file; the parts wait in a folder beside it."""
+
+    def __init__(self, con: Connection, path: Path) -> None:
+        self._con, self._path = con, path
+        self._folder = path.with_name(f"{path.name}.{SUFFIX}")
+        if not path.parent.is_dir():
+            raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+
+    def begin(self, job: Job) -> int:
+        """See `Sink`."""
+        about = self._folder / "job.json"
+        if not about.exists() or _state(about.read_text(encoding="utf-8")) != asdict(job):
+            if self._folder.exists() and not about.exists() and any(self._folder.iterdir()):
+                raise DataError(f"There is a folder {self._folder} that sqlml did not make: move it away.")
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.mkdir()
+            about.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        return len(list(self._folder.glob("*.parquet")))
+
+    def add(self, part: int, select: str) -> None:
+        """See `Sink`."""
+        self._write(select, self._folder / f"{part:06}.parquet")
+
+    def finish(self) -> int:
+        """See `Sink`."""
+        rows = self._write(f"FROM read_parquet({literal(str(self._folder / '*.parquet'))})", self._path)
+        shutil.rmtree(self._folder)
+        return rows
+
+    def _write(self, select: str, path: Path) -> int:
+        """Write a file under another name, then give it its own."""
+        partly = self._folder / f"{path.name}.partly"
+        form = path.suffix.lower().removeprefix(".")
+        rows = self._con.execute(f"COPY ({select}) TO {literal(str(partly))} (FORMAT {form})").fetchall()[0][0]
+        partly.replace(path)
+        return int(rows)
+
+
+def _state(text: str) -> dict[str, Any]:
+    """What was stored beside an unfinished result; nothing of what cannot be read."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,385 @@
+"""What can go wrong around a database: each time a clear message, and what stood before stands."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import sqlml
+from sqlml.errors import CatalogError, ModelError
+from tests.conftest import copy_to, one
+
+pytestmark = pytest.mark.faults
+
+ROWS = "SELECT i, hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(600) t(i)"
+CREATE = f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', key = 'i', method = 'logistic', folds = 2) AS {ROWS}"
+SCORE = "SELECT m_score({'x': 400}), m_score({'x': 100})"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("faults") / "template.duckdb"
+    with sqlml.connect(path) as con:
+        con.execute(CREATE).fetchall()
+    return path
+
+
+@pytest.fixture
+def path(template, tmp_path):
+    """A file with a model m of its own."""
+    return shutil.copy(template, tmp_path / "m.duckdb")
+
+
+@pytest.fixture
+def as_before(path):
+    """What must be so after a fault as it was before."""
+
+    def state():
+        with sqlml.connect(path) as con:
+            return con.execute(SCORE).fetchall(), con.execute("SELECT model, version_id FROM ml.versions").fetchall()
+
+    before = state()
+    yield
+    assert state() == before
+
+
+def process(script, *arguments, **options):
+    """A Python script in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", script, *map(str, arguments)],
+        capture_output=True, text=True, check=False, timeout=300, **options,
+    )  # fmt: skip
+
+
+def command(*arguments):
+    return process("from sqlml.cli import main; main()", *arguments)
+
+
+def require_told(done, *words):
+    """One message, no traceback."""
+    assert done.returncode == 1, done
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("Error: ")
+    for word in words:
+        assert word in done.stderr
+
+
+class TestDamage:
+    @pytest.mark.parametrize(
+        "change",
+        ["safetensors[1:50]", "''::BLOB", "'\\xFF\\xFF\\xFF\\xFF\\xFF\\xFF\\xFF\\x7F'::BLOB || safetensors", "'{\"a\": 1}'::BLOB"],
+        ids=["cut", "empty", "a header without end", "another format"],
+    )  # fmt: skip
+    def test_weights(self, path, change, tally):
+        with sqlml.connect(path) as con:
+            con.execute(CREATE.replace("MODEL m", "MODEL other")).fetchall()
+            cut = change.replace("safetensors[1:50]", "from_hex(hex(safetensors)[:100])")
+            con.execute(f"UPDATE ml.weights SET safetensors = {cut} WHERE version_id IN "
+                        "(SELECT version_id FROM ml.models WHERE model = 'm')").fetchall()  # fmt: skip
+        with sqlml.connect(path) as con:
+            with pytest.raises((CatalogError, duckdb.Error), match=r"weights of version .* are missing or damaged"):
+                con.execute("SELECT m_score(t) FROM (SELECT 3 AS x) t").fetchall()
+            assert one(con, "SELECT other_score({'x': 400})") > 0.5
+            assert con.execute("DROP MODEL m").fetchall() == [(True,)]
+            tally["faults"] += 1
+
+    @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.97])
+    def test_a_file_cut_short(self, path, share, tally):
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.truncate(int(size * share) or 100)
+        require_told(command("models", "--db", path))
+        tally["faults"] += 1
+
+    def test_a_file_of_another_kind(self, tmp_path, tally):
+        path = tmp_path / "thesis.duckdb"
+        path.write_text("no database at all\n" * 1000)
+        require_told(command("models", "--db", path), "not a valid DuckDB")
+        assert path.read_text().startswith("no database")
+        tally["faults"] += 1
+
+    def test_a_foreign_schema(self, tmp_path, tally):
+        path = tmp_path / "theirs.duckdb"
+        with duckdb.connect(str(path)) as con:
+            con.execute("CREATE SCHEMA ml; CREATE TABLE ml.models AS SELECT 'thesis' AS content").fetchall()
+        require_told(command("models", "--db", path), "did not make", "another database file")
+        with duckdb.connect(str(path)) as con:
+            assert con.execute("FROM ml.models").fetchall() == [("thesis",)]
+        tally["faults"] += 1
+
+    def test_a_version_from_the_future(self, path, tally):
+        with duckdb.connect(str(path)) as con:
+            con.execute("UPDATE ml.schema_version SET version = 99").fetchall()
+        require_told(command("models", "--db", path), "catalogue version 99", "Upgrade sqlml")
+        tally["faults"] += 1
+
+
+@pytest.mark.usefixtures("as_before")
+class TestNoPlace:
+    """Nowhere to write to, or not enough room."""
+
+    LIMITED = """
+import resource, signal, sys, sqlml
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with sqlml.connect(sys.argv[1]) as con:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+    try:
+        con.execute(sys.argv[3]).fetchall()
+        con.execute("CHECKPOINT").fetchall()
+    except Exception as error:
+        print(type(error).__name__, error)
+    else:
+        print("written")
+"""
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+    @pytest.mark.parametrize("statement", ["create", "export"])
+    def test_a_full_disk(self, path, statement, tmp_path, tally):
+        room = path.stat().st_size // 4096 * 4096
+        wide = ", ".join(f"hash(i, {k}) % 997 AS x{k}" for k in range(40))
+        text = {
+            "create": f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', folds = 2, epochs = 1) AS SELECT {wide}, i % 2 = 0 AS y FROM range(400) t(i)",
+            "export": f"EXPORT MODEL m TO '{tmp_path / 'm.sqlml'}'",
+        }[statement]
+        done = process(self.LIMITED, path, 1000 if statement == "export" else room, text)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(("IOException", "FatalException", "OSError", "ModelError")), done.stdout
+        assert not (tmp_path / "m.sqlml").exists()
+        tally["faults"] += 1
+
+    def test_too_little_memory(self, path, tally):
+        rows = "SELECT i, hash(i) AS x, repeat(md5(i::VARCHAR), 50) AS text, i % 2 = 0 AS y FROM range(300_000) t(i)"
+        with sqlml.connect(path, memory_limit="40MB", max_temp_directory_size="1MB") as con:
+            with pytest.raises(duckdb.OutOfMemoryException, match=r"could not allocate|failed to"):
+                con.execute(f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', folds = 2) AS {rows}").fetchall()
+            assert one(con, "SELECT m_score({'x': 400}) > 0.5")
+        tally["faults"] += 1
+
+    def test_a_file_opened_for_reading(self, path, tally):
+        statements = [CREATE, "DROP MODEL m", "ALTER MODEL m PROMOTE VERSION 1", "ALTER MODEL m RENAME TO n"]
+        with sqlml.connect(path, read_only=True) as con:
+            for statement in statements:
+                with pytest.raises(ModelError, match="read-only"):
+                    con.execute(statement).fetchall()
+                tally["faults"] += 1
+            assert one(con, "SELECT m_score({'x': 400}) > 0.5")
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is read-only for this user")
+    def test_a_folder_that_cannot_be_written(self, path, tmp_path, tally):
+        tmp_path.chmod(0o500)
+        try:
+            require_told(command("export", "m", "m.sqlml", "--db", path))
+        finally:
+            tmp_path.chmod(0o700)
+        tally["faults"] += 1
+
+    def test_a_file_held_by_another_process(self, path, tally):
+        script = "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as holder:
+            assert holder.stdout.readline() == "held\n"
+            require_told(command("query", "SELECT 1", "--db", path), "close it there")
+            holder.communicate("")
+        tally["faults"] += 1
+
+
+class TestInterrupted:
+    SCRIPT = """
+import os, signal, sys, threading, sqlml
+with sqlml.connect(sys.argv[1]) as con:
+    threading.Timer(float(sys.argv[2]), os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        while True:
+            con.execute(sys.argv[3]).fetchall()
+    except (KeyboardInterrupt, RuntimeError, sqlml.connection.duckdb.Error) as error:
+        print("stopped by", type(error).__name__)
+    print(con.execute("SELECT count(*) > 0, bool_and(score > 0) FROM (SELECT m_score({'x': i}) AS score FROM range(5000) t(i))").fetchall())
+    print(con.execute("SELECT count(*) FROM ml.versions v ANTI JOIN ml.weights w USING (version_id)").fetchall())
+    con.execute(sys.argv[3]).fetchall()
+"""
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+    @pytest.mark.parametrize("delay", [0.3, 1.0, 2.0, 3.5])
+    @pytest.mark.parametrize("kind", ["training", "scoring"])
+    def test_the_connection_can_be_used_after(self, path, kind, delay, tally):
+        statement = {
+            "training": CREATE.replace("method = 'logistic'", "epochs = 40, members = 2, width = 16"),
+            "scoring": "SELECT sum(m_score({'x': i % 500})) FROM range(300_000) t(i)",
+        }[kind]
+        done = process(self.SCRIPT, path, delay, statement)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("stopped by"), done
+        assert done.stdout.splitlines()[1:] == ["[(True, True)]", "[(0,)]"]
+        tally["interrupts"] += 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+    def test_the_command_line_says_so(self, path, tally):
+        text = CREATE.replace("method = 'logistic'", "epochs = 400, patience = 400")
+        script = "from sqlml.cli import main; main()"
+        with subprocess.Popen(
+            [sys.executable, "-c", script, "query", "--db", path, text], stderr=subprocess.PIPE, text=True
+        ) as running:
+            time.sleep(6)
+            running.send_signal(signal.SIGINT)
+            _, told = running.communicate(timeout=60)
+        assert running.returncode == 130
+        assert "has written nothing" in told
+        assert "Traceback" not in told
+        with sqlml.connect(path) as con:
+            assert one(con, "SELECT count(*) FROM ml.versions") == 1
+        tally["interrupts"] += 1
+
+
+class TestKilledScoring:
+    SCRIPT = """
+import sys
+from pathlib import Path
+import sqlml
+from sqlml import scoring
+scoring.PART_CUSTOMERS = 100
+with sqlml.connect(sys.argv[1], read_only=sys.argv[2] != "scores") as con:
+    print("ready", flush=True)
+    sink = scoring.Table(con, "scores") if sys.argv[2] == "scores" else scoring.File(con, Path(sys.argv[2]))
+    job = scoring.job(con, "churn", None)
+    scoring.score(con, job, sink, lambda *_: None, sink.begin(job))
+"""
+
+    @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+    @pytest.mark.parametrize("to", ["scores", "scores.parquet"])
+    def test_goes_on_and_has_each_customer_once(self, shop, tmp_path, to, is_long, tally):
+        path = tmp_path / "killed.duckdb"
+        copy_to(shop, path)
+        target = to if to == "scores" else str(tmp_path / to)
+        for number in range(10 if is_long else 3):
+            with subprocess.Popen(
+                [sys.executable, "-c", self.SCRIPT, path, target], stdout=subprocess.PIPE, text=True
+            ) as running:
+                assert running.stdout.readline() == "ready\n"
+                time.sleep(0.5 + 0.37 * number % 2.5)
+                running.kill()
+            tally["kills"] += 1
+        done = process(self.SCRIPT, path, target)
+        assert done.returncode == 0, done.stderr
+        with sqlml.connect(path) as con:
+            relation = to if to == "scores" else f"'{target}'"
+            query = f"SELECT count(*), count(DISTINCT customer_id), count(churn_score) FROM {relation}"
+            assert con.execute(query).fetchall()[0][:2] == (1500, 1500)
+
+
+class TestManyAtOnce:
+    def test_two_writers(self, path, tally):
+        """Of two that write the same model at once, each is done or told why; none is half there."""
+        found = []
+
+        def write(con, number):
+            try:
+                con.execute(CREATE.replace("OR REPLACE MODEL m", f"MODEL {'same' if number % 2 else 'm2'}")).fetchall()
+                found.append("made")
+            except (ModelError, duckdb.Error) as error:
+                found.append(str(error))
+
+        with sqlml.connect(path) as con:
+            threads = [threading.Thread(target=write, args=(con.cursor(), i)) for i in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(120)
+            assert found.count("made") == 2, found
+            assert all("already" in each or "conflict" in each.lower() for each in found if each != "made"), found
+            assert con.catalog().models() == ["m", "m2", "same"]
+            assert one(con, "SELECT count(*) FROM ml.versions v JOIN ml.weights USING (version_id)") == 3
+            tally["faults"] += 1
+
+    def test_a_soak_of_threads(self, path, is_long, tally):
+        """Eight threads score, train, promote and read: no deadlock, no torn answer, no memory that grows."""
+        with sqlml.connect(path) as con:
+            con.execute(CREATE).fetchall()
+            expected = con.execute(SCORE).fetchall()
+            ends, errors = time.monotonic() + (60 if is_long else 8), []
+            work = [
+                self.score,
+                self.score,
+                self.score,
+                self.everyone,
+                self.everyone,
+                self.train,
+                self.promote,
+                self.read,
+            ]
+
+            def repeat(what, cursor):
+                while time.monotonic() < ends:
+                    try:
+                        what(cursor, expected)
+                        tally["statements side by side"] += 1
+                    except BaseException as error:
+                        if "conflict" not in str(error).lower():
+                            errors.append(f"{what.__name__}: {error}")
+
+            threads = [threading.Thread(target=repeat, args=(what, con.cursor()), daemon=True) for what in work]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(240)
+            assert not any(thread.is_alive() for thread in threads), "deadlock"
+            assert not errors, errors[:3]
+            assert one(con, "SELECT count(*) FROM ml.versions v ANTI JOIN ml.weights USING (version_id)") == 0
+
+    @staticmethod
+    def score(cursor, expected):
+        found = cursor.execute(SCORE).fetchall()
+        assert found == pytest.approx(expected[0], rel=1e-4) or found[0] == pytest.approx(expected[0], rel=1e-4)
+
+    @staticmethod
+    def everyone(cursor, expected):
+        high = one(cursor, "SELECT avg(m_score({'x': i % 500})) FROM range(20_000) t(i)")
+        assert 0.3 < high < 0.7
+
+    @staticmethod
+    def train(cursor, expected):
+        cursor.execute(CREATE.replace("folds = 2", "folds = 2, versions_kept = 3")).fetchall()
+
+    @staticmethod
+    def promote(cursor, expected):
+        numbers = [n for (n,) in cursor.execute("SELECT version FROM ml.versions WHERE model = 'm'").fetchall()]
+        try:
+            cursor.execute(f"ALTER MODEL m PROMOTE VERSION {min(numbers)}").fetchall()
+        except ModelError as error:
+            if "has no version" not in str(error):  # dropped since
+                raise
+
+    @staticmethod
+    def read(cursor, expected):
+        assert cursor.execute("SHOW MODELS").fetchall()
+        assert cursor.execute("EVALUATE MODEL m").fetchall()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads /proc")
+def test_memory_stays_flat(path, is_long, tally):
+    """Of a process that scores again and again."""
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    with sqlml.connect(path) as con:
+
+        def rounds(seconds):
+            ends = time.monotonic() + seconds
+            while time.monotonic() < ends:
+                con.execute("SELECT avg(m_score({'x': i % 500})) FROM range(100_000) t(i)").fetchall()
+                with sqlml.connect(path) as other:
+                    other.execute(SCORE).fetchall()
+                tally["rounds of a soak"] += 1
+
+        rounds(60 if is_long else 4)
+        before = resident()
+        rounds(540 if is_long else 8)
+        assert resident() < before + 50

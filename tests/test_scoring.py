@@ -1,0 +1,134 @@
+"""Scores of everyone: part by part, each customer once, and a run that was stopped goes on."""
+
+import pytest
+
+import sqlml
+from sqlml import scoring
+from sqlml.errors import DataError, ModelError
+from tests.conftest import copy_to, one
+
+NOWHERE = lambda *_: None  # noqa: E731
+
+
+class StoppedError(Exception):
+    """Stands for a process that ends in the middle."""
+
+
+@pytest.fixture
+def con(shop, tmp_path, monkeypatch):
+    monkeypatch.setattr(scoring, "PART_CUSTOMERS", 200)
+    copy_to(shop, tmp_path / "scored.duckdb")
+    with sqlml.connect(tmp_path / "scored.duckdb") as con:
+        yield con
+
+
+@pytest.fixture(params=["table", "scores.parquet", "scores.csv"])
+def sink(request, con, tmp_path):
+    return lambda: (
+        scoring.Table(con, "scores") if request.param == "table" else scoring.File(con, tmp_path / request.param)
+    )
+
+
+def read(con, sink):
+    relation = "scores" if isinstance(sink, scoring.Table) else f"'{sink._path}'"
+    return con.execute(f"SELECT customer_id, as_of, churn_score::FLOAT FROM {relation} ORDER BY ALL").fetchall()
+
+
+def run(con, sink, as_of=None, stop=None):
+    """Score; where `stop` is given, that part is not written any more."""
+    todo = scoring.job(con, "churn", as_of)
+    done, add = sink.begin(todo), sink.add
+
+    def stopping(part, select):
+        if part == stop:
+            raise StoppedError
+        add(part, select)
+
+    sink.add = stopping
+    return todo, done, scoring.score(con, todo, sink, NOWHERE, done)
+
+
+def expected(con, as_of="(SELECT as_of FROM ml.latest)"):
+    return con.execute(f"""SELECT customer_id, {as_of} AS as_of, churn_score(customer_id, {as_of})::FLOAT
+                           FROM behavior.customers ORDER BY ALL""").fetchall()
+
+
+def test_parts_together_are_the_scores_of_everyone(con, sink):
+    todo, done, rows = run(con, sink())
+    assert (todo.parts, done, rows) == (8, 0, 1500)
+    assert [row[:2] for row in read(con, sink())] == [row[:2] for row in expected(con)]
+    found, wanted = ([row[2] for row in rows if row[2] is not None] for rows in (read(con, sink()), expected(con)))
+    assert found == pytest.approx(wanted, abs=1e-5)
+
+
+def test_a_run_that_was_stopped_goes_on(con, sink, tmp_path):
+    run(con, sink())
+    before = read(con, sink())
+    with pytest.raises(StoppedError):
+        run(con, sink(), "2026-01-01", stop=5)
+    assert read(con, sink()) == before, "what stood there before is whole until the new is"
+    _, done, rows = run(con, sink(), "2026-01-01")
+    assert (done, rows) == (5, 1500)
+    assert [row[:2] for row in read(con, sink())] == [row[:2] for row in expected(con, "TIMESTAMP '2026-01-01'")]
+    assert not list(tmp_path.glob("*unfinished*"))
+    assert one(con, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%unfinished%'") == 0
+
+
+@pytest.mark.parametrize("change", ["moment", "customers", "version"])
+def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
+    with pytest.raises(StoppedError):
+        run(con, sink(), "2026-01-01", stop=3)
+    moment = "2026-01-02" if change == "moment" else "2026-01-01"
+    if change == "customers":
+        con.execute(
+            "CREATE OR REPLACE VIEW behavior.customers AS SELECT * FROM main.shop_customers WHERE customer_id <> 7"
+        ).fetchall()
+    if change == "version":
+        con.execute(
+            f"EXPORT MODEL churn TO '{tmp_path}/c.sqlml'; IMPORT OR REPLACE MODEL churn FROM '{tmp_path}/c.sqlml'"
+        ).fetchall()
+    assert run(con, sink(), moment)[1] == 0
+
+
+def test_tables_and_folders_of_the_user_stay(con, tmp_path):
+    con.execute("CREATE TABLE scores_unfinished AS SELECT 1 AS x; CREATE TABLE mine AS SELECT 1 AS x").fetchall()
+    for name in ("scores", "SCORES", "mine", "ml.scores", "behavior.scores"):
+        with pytest.raises(DataError):
+            scoring.Table(con, name)
+    folder = tmp_path / "s.csv.unfinished"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="did not make"):
+        run(con, scoring.File(con, tmp_path / "s.csv"))
+    assert (folder / "thesis.txt").exists()
+    with pytest.raises(DataError, match="no folder"):
+        scoring.File(con, tmp_path / "nowhere" / "s.csv")
+
+
+def test_a_damaged_note_of_a_run_is_no_obstacle(con, tmp_path):
+    file = scoring.File(con, tmp_path / "s.csv")
+    with pytest.raises(StoppedError):
+        run(con, file, stop=3)
+    (tmp_path / "s.csv.unfinished" / "job.json").write_text('{"mod')
+    assert run(con, scoring.File(con, tmp_path / "s.csv"))[1:] == (0, 1500)
+
+
+def test_two_runs_that_disturb_each_other_are_told(con):
+    table = scoring.Table(con, "scores")
+    finish = table.finish
+
+    def disturbed():
+        con.execute("INSERT INTO scores_unfinished FROM scores_unfinished LIMIT 1").fetchall()
+        return finish()
+
+    table.finish = disturbed
+    with pytest.raises(DataError, match="another run"):
+        run(con, table)
+
+
+def test_a_model_of_rows_is_no_model_of_customers(con):
+    con.execute(
+        "CREATE MODEL rows OPTIONS (label = 'y', method = 'logistic', folds = 2) AS SELECT hash(i) % 97 AS x, hash(i) % 97 > 50 AS y FROM range(600) t(i)"
+    ).fetchall()
+    with pytest.raises(ModelError, match=r"ml\.predict"):
+        scoring.job(con, "rows", None)
