@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sqlml import queries
-from sqlml.errors import CatalogError, ModelError, did_you_mean
+from sqlml.errors import CatalogError, ModelError, did_you_mean, first_line
 from sqlml.options import ModelOptions
 from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
@@ -151,16 +151,23 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing; makes and migrates the schema first."""
-        self._run("BEGIN")
-        self.__dict__.pop("schema_version", None)  # another may have made it since
+        """All of it or nothing; makes and migrates the schema first.
+
+        Raises:
+            ModelError: Another connection changed the same models meanwhile.
+        """
         try:
-            self._migrate()
-            yield
-        except BaseException:
-            self._run("ROLLBACK")
-            raise
-        self._run("COMMIT")
+            with self.snapshot():
+                self.__dict__.pop("schema_version", None)  # another may have made it since
+                self._migrate()
+                yield
+        except (duckdb.ConstraintException, duckdb.TransactionException) as error:
+            if isinstance(error, duckdb.TransactionException) and "conflict" not in str(error).lower():
+                raise
+            raise ModelError(
+                f"Another connection changed the models at the same time: {first_line(error)}. "
+                "Nothing of this statement was written: run it again."
+            ) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -22,13 +22,14 @@ SPEND = ("label", "orders", "exposure")
 
 @dataclass(frozen=True)
 class Source:
-    """Where examples come from: the behaviour tables, the label, and which customers count."""
+    """Where examples come from: the behaviour tables, the label, which customers count, and the share that is drawn."""
 
     frame: Frame
     label: Label
     active_within: timedelta | None
     horizon: timedelta
     folds: int
+    share: float = 1.0
 
 
 def build_examples(
@@ -78,6 +79,7 @@ def _label(
             "cutoffs": list(cutoffs),
             "within_seconds": within and within.total_seconds(),
             "horizon_seconds": source.horizon.total_seconds(),
+            "share": source.share,
         },
     ).fetchall()
     labels = queries.labels_of(behavior, source.label.sql, "temp.sqlml_spine")

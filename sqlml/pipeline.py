@@ -552,7 +552,12 @@ def _features(encoder: Encoder, dropped: Sequence[Dropped]) -> list[tuple[str, b
 
 
 def _warnings(plan: Plan, trained: Run) -> list[str]:
-    found, calendar = [], plan.calendar
+    found, calendar, share = [], plan.calendar, plan.recipe.source.share
+    if share < 1:
+        found.append(
+            f"Learnt from {share:.1%} of the customers, drawn by chance: {plan.known.n_customers:,} at "
+            f"{len(calendar.cutoffs)} cut-offs are more than max_examples = {plan.recipe.options.max_examples:,}."
+        )
     if trained.encoder.target.kind == "spend":
         found += _warnings_of_spend(plan, trained)
     elif calendar.is_short and trained.segmented is None:

@@ -27,8 +27,8 @@ from sqlml.transforms import Column, Encoder, Target
 
 LEAST_CUSTOMERS, LEAST_ITEMS = 50, 2
 FOREIGN = (
-    "predict", "horizon", "active_event", "active_within", "attributes", "every", "max_cutoffs", "folds", "members",
-    "width", "bins", "dropout", "learning_rate", "batch_size", "epochs", "patience", "blend",
+    "predict", "horizon", "active_event", "active_within", "attributes", "every", "max_cutoffs", "max_examples",
+    "folds", "members", "width", "bins", "dropout", "learning_rate", "batch_size", "epochs", "patience", "blend",
 )  # fmt: skip
 """Options of a behaviour model that are about a label, or about how it is learnt from columns."""
 MOST_TESTED = 10_000

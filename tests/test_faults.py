@@ -79,23 +79,30 @@ class TestDamage:
     )  # fmt: skip
     def test_weights(self, path, change, tally):
         with sqlml.connect(path) as con:
-            con.execute(CREATE.replace("MODEL m", "MODEL other")).fetchall()
+            net = CREATE.replace("method = 'logistic'", "epochs = 2, members = 2, width = 8")
+            for name in ("m", "other"):
+                con.execute(net.replace("MODEL m", f"MODEL {name}")).fetchall()
             cut = change.replace("safetensors[1:50]", "from_hex(hex(safetensors)[:100])")
             con.execute(f"UPDATE ml.weights SET safetensors = {cut} WHERE version_id IN "
                         "(SELECT version_id FROM ml.models WHERE model = 'm')").fetchall()  # fmt: skip
         with sqlml.connect(path) as con:
             with pytest.raises((CatalogError, duckdb.Error), match=r"weights of version .* are missing or damaged"):
                 con.execute("SELECT m_score(t) FROM (SELECT 3 AS x) t").fetchall()
-            assert one(con, "SELECT other_score({'x': 400})") > 0.5
+            assert one(con, "SELECT other_score({'x': 400})") > 0
             assert con.execute("DROP MODEL m").fetchall() == [(True,)]
             tally["faults"] += 1
 
     @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.97])
     def test_a_file_cut_short(self, path, share, tally):
+        """A message; or where nothing was in what is lost, the answer."""
         size = path.stat().st_size
         with path.open("r+b") as file:
             file.truncate(int(size * share) or 100)
-        require_told(command("models", "--db", path))
+        done = command("query", "SELECT m_score({'x': 400}) > 0.5 AS is_high", "--format", "csv", "--db", path)
+        if done.returncode == 0:
+            assert done.stdout.split() == ["is_high", "true"]
+        else:
+            require_told(done)
         tally["faults"] += 1
 
     def test_a_file_of_another_kind(self, tmp_path, tally):
@@ -132,7 +139,6 @@ with sqlml.connect(sys.argv[1]) as con:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
     try:
         con.execute(sys.argv[3]).fetchall()
-        con.execute("CHECKPOINT").fetchall()
     except Exception as error:
         print(type(error).__name__, error)
     else:
@@ -142,15 +148,14 @@ with sqlml.connect(sys.argv[1]) as con:
     @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
     @pytest.mark.parametrize("statement", ["create", "export"])
     def test_a_full_disk(self, path, statement, tmp_path, tally):
-        room = path.stat().st_size // 4096 * 4096
         wide = ", ".join(f"hash(i, {k}) % 997 AS x{k}" for k in range(40))
         text = {
             "create": f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', folds = 2, epochs = 1) AS SELECT {wide}, i % 2 = 0 AS y FROM range(400) t(i)",
             "export": f"EXPORT MODEL m TO '{tmp_path / 'm.sqlml'}'",
         }[statement]
-        done = process(self.LIMITED, path, 1000 if statement == "export" else room, text)
+        done = process(self.LIMITED, path, 1000 if statement == "export" else 16_384, text)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(("IOException", "FatalException", "OSError", "ModelError")), done.stdout
+        assert done.stdout.startswith(("TransactionException", "IOException", "ModelError")), done.stdout
         assert not (tmp_path / "m.sqlml").exists()
         tally["faults"] += 1
 
@@ -201,7 +206,7 @@ with sqlml.connect(sys.argv[1]) as con:
             con.execute(sys.argv[3]).fetchall()
     except (KeyboardInterrupt, RuntimeError, sqlml.connection.duckdb.Error) as error:
         print("stopped by", type(error).__name__)
-    print(con.execute("SELECT count(*) > 0, bool_and(score > 0) FROM (SELECT m_score({'x': i}) AS score FROM range(5000) t(i))").fetchall())
+    print(con.execute("SELECT count(*) > 0, bool_and(score >= 0) FROM (SELECT m_score({'x': i}) AS score FROM range(5000) t(i))").fetchall())
     print(con.execute("SELECT count(*) FROM ml.versions v ANTI JOIN ml.weights w USING (version_id)").fetchall())
     con.execute(sys.argv[3]).fetchall()
 """
@@ -293,7 +298,7 @@ class TestManyAtOnce:
             for thread in threads:
                 thread.join(120)
             assert found.count("made") == 2, found
-            assert all("already" in each or "conflict" in each.lower() for each in found if each != "made"), found
+            assert all("already" in each or "at the same time" in each for each in found if each != "made"), found
             assert con.catalog().models() == ["m", "m2", "same"]
             assert one(con, "SELECT count(*) FROM ml.versions v JOIN ml.weights USING (version_id)") == 3
             tally["faults"] += 1
@@ -321,7 +326,7 @@ class TestManyAtOnce:
                         what(cursor, expected)
                         tally["statements side by side"] += 1
                     except BaseException as error:
-                        if "conflict" not in str(error).lower():
+                        if "at the same time" not in str(error):
                             errors.append(f"{what.__name__}: {error}")
 
             threads = [threading.Thread(target=repeat, args=(what, con.cursor()), daemon=True) for what in work]

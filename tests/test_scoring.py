@@ -80,9 +80,8 @@ def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
         run(con, sink(), "2026-01-01", stop=3)
     moment = "2026-01-02" if change == "moment" else "2026-01-01"
     if change == "customers":
-        con.execute(
-            "CREATE OR REPLACE VIEW behavior.customers AS SELECT * FROM main.shop_customers WHERE customer_id <> 7"
-        ).fetchall()
+        another = "SELECT * REPLACE (99999 AS customer_id) FROM main.shop_customers LIMIT 1"
+        con.execute(f"INSERT INTO main.shop_customers {another}").fetchall()
     if change == "version":
         con.execute(
             f"EXPORT MODEL churn TO '{tmp_path}/c.sqlml'; IMPORT OR REPLACE MODEL churn FROM '{tmp_path}/c.sqlml'"

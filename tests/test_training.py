@@ -44,6 +44,22 @@ def test_the_record_is_complete(shop):
     assert "365 days" in left_out["events_365d"]
 
 
+def test_of_many_customers_a_share_is_drawn(shop):
+    create = "CREATE MODEL few OPTIONS (task = 'churn', horizon = INTERVAL 60 DAY, method = 'logistic', folds = 2"
+    try:
+        counts = {}
+        for most in (1_000, 1_000_000):
+            shop.execute(f"{create}, max_examples = {most})".replace("CREATE", "CREATE OR REPLACE")).fetchall()
+            newest = "version_id = (SELECT version_id FROM ml.models WHERE model = 'few')"
+            counts[most] = one(shop, f"SELECT sum(n_rows) FROM ml.cutoffs WHERE purpose = 'train' AND {newest}")
+            told = shop.execute(f"SELECT warning FROM ml.warnings WHERE {newest}").fetchall()
+            assert any("drawn by chance" in warning for (warning,) in told) == (most == 1_000)
+        assert 0.6 * 1_000 < counts[1_000] < 1.1 * 1_000 < counts[1_000_000]
+        assert one(shop, "SELECT count(few_score(customer_id)) FROM behavior.customers") > 1_000
+    finally:
+        shop.execute("DROP MODEL IF EXISTS few").fetchall()
+
+
 def test_what_is_stored_comes_back(shop):
     known = shop.catalog().version("churn")
     weights = {"a.b": np.arange(6, dtype=np.float32).reshape(2, 3), "c": np.float32(0.5)}

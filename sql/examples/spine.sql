@@ -1,9 +1,10 @@
--- sql/examples/spine.sql: who is an example at which cut-off: every customer with history who belongs to the population
+-- sql/examples/spine.sql: who is an example at which cut-off: every customer with history who belongs to the population, or a share drawn by chance
 CREATE OR REPLACE TEMP TABLE sqlml_spine AS
-WITH asked AS (
-    SELECT DISTINCT e.customer_id, c.as_of
-    FROM behavior.events e, (SELECT unnest($cutoffs::TIMESTAMP[]) AS as_of) c
-    WHERE e.customer_id IS NOT NULL
+WITH drawn AS (
+    SELECT DISTINCT customer_id FROM behavior.events
+    WHERE customer_id IS NOT NULL AND ($share >= 1 OR hash('example', customer_id::VARCHAR) < $share * 2.0 ** 64)
+), asked AS (
+    SELECT customer_id, as_of FROM drawn, (SELECT unnest($cutoffs::TIMESTAMP[]) AS as_of)
 ), history AS (
     {history}
 )
