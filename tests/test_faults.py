@@ -200,11 +200,16 @@ class TestInterrupted:
     SCRIPT = """
 import os, signal, sys, threading, sqlml
 with sqlml.connect(sys.argv[1]) as con:
-    threading.Timer(float(sys.argv[2]), os.kill, (os.getpid(), signal.SIGINT)).start()
+    delay, is_stopped = float(sys.argv[2]), threading.Event()
+    def press():  # again, as one does: Python loses what falls into a callback of its collector
+        while not is_stopped.wait(delay):
+            os.kill(os.getpid(), signal.SIGINT)
+    threading.Thread(target=press, daemon=True).start()
     try:
-        while True:
+        while not is_stopped.is_set():
             con.execute(sys.argv[3]).fetchall()
     except (KeyboardInterrupt, RuntimeError, sqlml.connection.duckdb.Error) as error:
+        is_stopped.set()
         print("stopped by", type(error).__name__)
     print(con.execute("SELECT count(*) > 0, bool_and(score >= 0) FROM (SELECT m_score({'x': i}) AS score FROM range(5000) t(i))").fetchall())
     print(con.execute("SELECT count(*) FROM ml.versions v ANTI JOIN ml.weights w USING (version_id)").fetchall())

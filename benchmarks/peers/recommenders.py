@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
+from implicit.cpu.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender
 from numpy.typing import NDArray
 

@@ -77,10 +77,12 @@ CASES = (
          "SELECT session_id AS customer_id, pos, item_id, split = 'test' AS is_test FROM {file}",
          is_sessions=True, methods=("rules", "sessions")),
 )  # fmt: skip
-QUICK_CASE = Case(
-    "generated", "", "SELECT i % 300 AS customer_id, i // 300 AS pos, (i % 300 * 7 + i // 300 * 3) % 40 AS item_id, "
-    "pos = 7 AS is_test FROM range(2400) t(i)", methods=("rules",),
-)  # fmt: skip
+GENERATED = """SELECT i % 300 AS customer_id, i // 300 AS pos, (i % 300 * 7 + i // 300 * 3) % 40 AS item_id,
+               {is_test} AS is_test FROM range(2400) t(i)"""
+QUICK_CASES = (
+    Case("generated", "", GENERATED.format(is_test="pos = 7"), methods=("rules",)),
+    Case("generated sessions", "", GENERATED.format(is_test="customer_id % 5 = 0"), is_sessions=True, methods=()),
+)
 PREFIXES = """
     CREATE TABLE prefixes AS
     SELECT 1000000000 + row_number() OVER (ORDER BY t.customer_id, t.pos) AS customer_id, t.customer_id AS session,
@@ -121,7 +123,7 @@ def run(*, is_quick: bool) -> list[Row]:
     """All cases whose data are there."""
     rows: list[Row] = []
     folder = Path(os.environ.get(FOLDER, ""))
-    for case in (QUICK_CASE,) if is_quick else CASES:
+    for case in QUICK_CASES if is_quick else CASES:
         path = folder / case.file
         if is_quick or (FOLDER in os.environ and path.exists()):
             rows += (new := list(_case(case, case.lines.format(file=f"read_parquet({literal(str(path))})"))))
