@@ -107,14 +107,18 @@ def _shares(examples: Examples) -> NDArray[np.float64]:
         return np.full(n, 1 / n)
     lengths = np.bincount(examples.owners)
 
+    def chances(link: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The softmax of each customer's items, and the logarithm of its denominator."""
+        most = np.maximum.reduceat(link, examples.starts)
+        found = np.exp(link - np.repeat(most, lengths))
+        total = np.add.reduceat(found, examples.starts)
+        return found / np.repeat(total, lengths), most + np.log(total)
+
     def loss(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         link = examples.scores @ shares
-        chances = np.exp(link - np.repeat(np.maximum.reduceat(link, examples.starts), lengths))
-        total = np.add.reduceat(chances, examples.starts)
-        came = np.where(examples.is_true, chances, 0)
-        true = np.add.reduceat(came, examples.starts)
-        excess = chances / np.repeat(total, lengths) - came / np.repeat(true, lengths)
-        return float(np.mean(np.log(total) - np.log(true))), examples.scores.T @ excess / len(total)
+        expected, of_all = chances(link)
+        came, of_true = chances(np.where(examples.is_true, link, -np.inf))
+        return float(np.mean(of_all - of_true)), examples.scores.T @ (expected - came) / len(of_all)
 
     found = scipy.optimize.minimize(loss, np.full(n, 0.1), jac=True, method="L-BFGS-B", bounds=[(0, None)] * n).x
     return np.asarray(found / found.sum() if found.any() else np.full(n, 1 / n))

@@ -162,7 +162,7 @@ class Catalog:
                 self._migrate()
                 yield
         except (duckdb.ConstraintException, duckdb.TransactionException) as error:
-            if isinstance(error, duckdb.TransactionException) and "conflict" not in str(error).lower():
+            if not any(word in str(error).lower() for word in ("conflict", "duplicate key")):
                 raise
             raise ModelError(
                 f"Another connection changed the models at the same time: {first_line(error)}. "

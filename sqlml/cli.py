@@ -286,8 +286,8 @@ def score(
         done = sink.begin(job)
         if done:
             terminal.tell(f"Going on with the run that was stopped: {done} of {job.parts} parts are written.")
-        rows = scoring.score(con, job, sink, stage("parts"), done)
-        terminal.tell(f"Scored {rows:,} customers with {model} version {job.version} into {to}.")
+        scoring.score(con, job, sink, stage("parts"), done)
+        terminal.tell(f"Scored {job.customers:,} customers with {model} version {job.version} into {to}.")
 
 
 @app.command("report")

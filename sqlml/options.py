@@ -99,7 +99,9 @@ class BehaviorOptions(ModelOptions):
     every: str | None = option(None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL)
     max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1)
     max_examples: int = option(
-        1_000_000, "Of more examples (customers times cut-offs), those of customers drawn by chance.", minimum=1_000
+        1_000_000,
+        "Of more customers times cut-offs, a share of all customers drawn by chance is learnt from.",
+        minimum=1_000,
     )
 
 

@@ -555,7 +555,7 @@ def _warnings(plan: Plan, trained: Run) -> list[str]:
     found, calendar, share = [], plan.calendar, plan.recipe.source.share
     if share < 1:
         found.append(
-            f"Learnt from {share:.1%} of the customers, drawn by chance: {plan.known.n_customers:,} at "
+            f"Learnt from {share:.1%} of all customers, drawn by chance: {plan.known.n_customers:,} customers at "
             f"{len(calendar.cutoffs)} cut-offs are more than max_examples = {plan.recipe.options.max_examples:,}."
         )
     if trained.encoder.target.kind == "spend":

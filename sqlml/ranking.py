@@ -33,6 +33,9 @@ POPULAR_SHARE = 1e-6
 """What popularity counts where nothing else tells items apart."""
 LEAST_DEVIATION = 1e-9
 """Scores that differ by less are all the same."""
+UNSOLVED = (np.linalg.LinAlgError, TrainingError)
+"""The data have no such solution in single precision."""
+NO_SOLUTION = "Method {method} has no solution for these events. Another method may."
 NEVER = np.iinfo(np.int32).max
 """The rank of what is never recommended."""
 
@@ -98,13 +101,13 @@ def choose(
         started = time.monotonic()
         try:
             weights = RANKERS[method].fit(past, options, stage(method))
-        except (np.linalg.LinAlgError, TrainingError):  # the data have no such solution in single precision
+        except UNSOLVED:
             continue
         each = _judge(method, {method: weights, "popular": popular}, known, truth, is_repeat=is_repeat)
         fitted[method] = {**weights, DECAY: one(each.decay)}
         judged.append(dataclasses.replace(each, seconds=time.monotonic() - started))
     if not judged:
-        raise DataError(f"Method {options.method} has no solution for these events. Another method may.")
+        raise DataError(NO_SOLUTION.format(method=options.method))
     best = max(judged, key=lambda j: j.ndcg)
     chosen = Blend({best.method: 1.0}, {each.method: each.decay for each in judged}, is_repeat)
     if len(judged) > 1:
@@ -120,7 +123,10 @@ def fit(
 ) -> dict[str, NDArray[np.float32]]:
     """The arrays of everything that the blend needs, and of what is popular; `begun` is what `choose` fitted."""
     methods = dict.fromkeys([*blend.shares, "knn", "popular"])
-    fitted = {method: RANKERS[method].fit(log, options, stage(method), begun.get(method)) for method in methods}
+    try:
+        fitted = {method: RANKERS[method].fit(log, options, stage(method), begun.get(method)) for method in methods}
+    except UNSOLVED as error:
+        raise DataError(NO_SOLUTION.format(method=", ".join(blend.shares))) from error
     return {REPEAT: one(blend.is_repeat), **combined(fitted, blend)}
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -31,13 +30,13 @@ WRITTEN, UNFINISHED = "Scores written by sqlml", "Scores that sqlml has not writ
 """Comments by which tables are known that may be replaced, or gone on with."""
 SUFFIX = "unfinished"
 """What stands behind the name of a result that is not whole yet."""
-DONE = "done"
+DONE, ABOUT = "done", "job.json"
 FORMATS = (".parquet", ".csv", ".json")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is scored. Two runs of the same job write the same rows.
+    """What is scored. A run that was stopped is gone on with where all of this is as it was.
 
     Attributes:
         model: Name of the model.
@@ -47,6 +46,8 @@ class Job:
         parts: In how many parts.
         customers: How many customers there are.
         ids: A checksum of their ids.
+        attributes: A checksum of behavior.customers.
+        events: How many events were known at the moment.
         duckdb: Its version: parts are made by DuckDB's hash.
     """
 
@@ -57,6 +58,8 @@ class Job:
     parts: int
     customers: int
     ids: str
+    attributes: str
+    events: int
     duckdb: str = duckdb.__version__
 
 
@@ -71,8 +74,12 @@ class Sink(Protocol):
         """Write one part, whole or not at all."""
         ...
 
-    def finish(self) -> int:
-        """Let what was written take its place; how many rows it has."""
+    def finish(self) -> None:
+        """Let what was written take its place.
+
+        Raises:
+            DataError: There are not as many rows as customers; what stood there before stands.
+        """
         ...
 
 
@@ -89,20 +96,26 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
         )
     asked = f"{literal(as_of)}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
     moment = str(con.execute(f"SELECT {asked}").fetchall()[0][0])
-    ids = queries.text(f"functions/all_ids{'_with_customers' if behavior.read(con.native).customers else ''}")
+    has_customers = bool(behavior.read(con.native).customers)
+    ids = queries.text(f"functions/all_ids{'_with_customers' if has_customers else ''}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE sqlml_customers AS {ids}").fetchall()
     query = "SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR FROM temp.sqlml_customers"
     customers, checksum = con.execute(query).fetchall()[0]
-    events = behavior.facts(con.native).n_events
+    attributes = "0"
+    if has_customers:
+        query = "SELECT coalesce(bit_xor(hash(c)), 0)::VARCHAR FROM behavior.customers c"
+        attributes = con.execute(query).fetchall()[0][0]
+    query = f"SELECT count(*) FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)}"
+    events = con.execute(query).fetchall()[0][0]
     parts = max(math.ceil(events / PART_EVENTS), math.ceil(customers / PART_CUSTOMERS), 1)
-    return Job(model, version.version, version.version_id, moment, parts, customers, checksum)
+    return Job(model, version.version, version.version_id, moment, parts, customers, checksum, attributes, events)
 
 
-def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> int:
-    """Write the parts that are not done yet of the scores of all customers that `job` left; how many rows there are.
+def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> None:
+    """Write the parts that are not done yet of the scores of all customers that `job` left.
 
     Raises:
-        DataError: There are not as many rows as customers: two runs wrote to the same place.
+        DataError: There are not as many rows as customers.
     """
     for part in range(done, todo.parts):
         watch(part, todo.parts, math.nan)
@@ -111,10 +124,15 @@ def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> in
             WHERE hash(customer_id) % {todo.parts} = {part}""").fetchall()
         sink.add(part, f"FROM main.{identifier(todo.model + '_at')}('temp.sqlml_asked')")
     watch(todo.parts, todo.parts, math.nan)
-    rows = sink.finish()
-    if rows != todo.customers:
-        raise DataError(f"{rows:,} scores of {todo.customers:,} customers: did another run write there? Score again.")
-    return rows
+    sink.finish()
+
+
+def _require_each_once(rows: int, job: Job) -> None:
+    if rows != job.customers:
+        raise DataError(
+            f"{rows:,} scores of {job.customers:,} customers: did another run write there at the same time? "
+            "What stood there before stands. Score again."
+        )
 
 
 class Table:
@@ -151,14 +169,16 @@ class Table:
             self._con.execute(write).fetchall()
             self._comment_on(self._part, UNFINISHED + json.dumps({**asdict(self._job), DONE: part + 1}))
 
-    def finish(self) -> int:
+    def finish(self) -> None:
         """See `Sink`."""
         rows = int(self._con.execute(f"SELECT count(*) FROM {self._named(self._part)}").fetchall()[0][0])
+        if rows != self._job.customers:
+            self._con.execute(f"DROP TABLE {self._named(self._part)}").fetchall()
+        _require_each_once(rows, self._job)
         with self._transaction():
             self._con.execute(f"DROP TABLE IF EXISTS {self._named(self._table)}").fetchall()
             self._con.execute(f"ALTER TABLE {self._named(self._part)} RENAME TO {identifier(self._table)}").fetchall()
             self._comment_on(self._table, WRITTEN)
-        return rows
 
     @property
     def _part(self) -> str:
@@ -168,9 +188,12 @@ class Table:
         return f"{identifier(self._schema)}.{identifier(table)}"
 
     def _comment(self, table: str) -> str | None:
-        """That of a table, '' where it has none; None: there is no such table."""
-        query = """SELECT coalesce(comment, '') FROM duckdb_tables() WHERE lower(table_name) = lower(?)
-                   AND lower(schema_name) = lower(?) AND database_name = current_database()"""
+        """That of a table or view, '' where it has none; None: there is neither."""
+        query = """SELECT coalesce(comment, '') FROM (
+                       SELECT table_name AS name, schema_name, database_name, comment FROM duckdb_tables()
+                       UNION ALL SELECT view_name, schema_name, database_name, '' FROM duckdb_views())
+                   WHERE lower(name) = lower(?) AND lower(schema_name) = lower(?)
+                   AND database_name = current_database()"""
         found = self._con.execute(query, [table, self._schema]).fetchall()
         return str(found[0][0]) if found else None
 
@@ -196,35 +219,50 @@ class File:
         self._folder = path.with_name(f"{path.name}.{SUFFIX}")
         if not path.parent.is_dir():
             raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
+        if path.is_dir():
+            raise DataError(f"{path} is a folder: name a file.")
 
     def begin(self, job: Job) -> int:
         """See `Sink`."""
-        about = self._folder / "job.json"
+        self._job, about = job, self._folder / ABOUT
         if not about.exists() or _state(about.read_text(encoding="utf-8")) != asdict(job):
             if self._folder.exists() and not about.exists() and any(self._folder.iterdir()):
                 raise DataError(f"There is a folder {self._folder} that sqlml did not make: move it away.")
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._clear()
             self._folder.mkdir()
             about.write_text(json.dumps(asdict(job)), encoding="utf-8")
-        return len(list(self._folder.glob("*.parquet")))
+        return next((part for part in range(job.parts) if not self._part(part).exists()), job.parts)
 
     def add(self, part: int, select: str) -> None:
         """See `Sink`."""
-        self._write(select, self._folder / f"{part:06}.parquet")
+        self._write(select, self._part(part))
 
-    def finish(self) -> int:
+    def finish(self) -> None:
         """See `Sink`."""
-        rows = self._write(f"FROM read_parquet({literal(str(self._folder / '*.parquet'))})", self._path)
-        shutil.rmtree(self._folder)
-        return rows
+        listed = ", ".join(literal(str(self._part(part))) for part in range(self._job.parts))
+        parts = f"read_parquet([{listed}], hive_partitioning = false)"
+        rows = int(self._con.execute(f"SELECT count(*) FROM {parts}").fetchall()[0][0])
+        if rows == self._job.customers:
+            self._write(f"FROM {parts}", self._path)
+        self._clear()
+        _require_each_once(rows, self._job)
 
-    def _write(self, select: str, path: Path) -> int:
+    def _part(self, number: int) -> Path:
+        return self._folder / f"{number:06}.parquet"
+
+    def _write(self, select: str, path: Path) -> None:
         """Write a file under another name, then give it its own."""
         partly = self._folder / f"{path.name}.partly"
         form = path.suffix.lower().removeprefix(".")
-        rows = self._con.execute(f"COPY ({select}) TO {literal(str(partly))} (FORMAT {form})").fetchall()[0][0]
+        self._con.execute(f"COPY ({select}) TO {literal(str(partly))} (FORMAT {form})").fetchall()
         partly.replace(path)
-        return int(rows)
+
+    def _clear(self) -> None:
+        """Remove the folder; what says that it is ours goes last."""
+        if self._folder.exists():
+            for file in sorted(self._folder.iterdir(), key=lambda file: file.name == ABOUT):
+                file.unlink()
+            self._folder.rmdir()
 
 
 def _state(text: str) -> dict[str, Any]:

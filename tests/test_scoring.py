@@ -35,7 +35,7 @@ def read(con, sink):
 
 
 def run(con, sink, as_of=None, stop=None):
-    """Score; where `stop` is given, that part is not written any more."""
+    """Score; where `stop` is given, that part is not written any more. Which part was the first."""
     todo = scoring.job(con, "churn", as_of)
     done, add = sink.begin(todo), sink.add
 
@@ -45,7 +45,8 @@ def run(con, sink, as_of=None, stop=None):
         add(part, select)
 
     sink.add = stopping
-    return todo, done, scoring.score(con, todo, sink, NOWHERE, done)
+    scoring.score(con, todo, sink, NOWHERE, done)
+    return todo, done
 
 
 def expected(con, as_of="(SELECT as_of FROM ml.latest)"):
@@ -54,8 +55,8 @@ def expected(con, as_of="(SELECT as_of FROM ml.latest)"):
 
 
 def test_parts_together_are_the_scores_of_everyone(con, sink):
-    todo, done, rows = run(con, sink())
-    assert (todo.parts, done, rows) == (8, 0, 1500)
+    todo, done = run(con, sink())
+    assert (todo.parts, done, todo.customers) == (8, 0, 1500)
     assert [row[:2] for row in read(con, sink())] == [row[:2] for row in expected(con)]
     found, wanted = ([row[2] for row in rows if row[2] is not None] for rows in (read(con, sink()), expected(con)))
     assert found == pytest.approx(wanted, abs=1e-5)
@@ -67,14 +68,14 @@ def test_a_run_that_was_stopped_goes_on(con, sink, tmp_path):
     with pytest.raises(StoppedError):
         run(con, sink(), "2026-01-01", stop=5)
     assert read(con, sink()) == before, "what stood there before is whole until the new is"
-    _, done, rows = run(con, sink(), "2026-01-01")
-    assert (done, rows) == (5, 1500)
+    _, done = run(con, sink(), "2026-01-01")
+    assert done == 5
     assert [row[:2] for row in read(con, sink())] == [row[:2] for row in expected(con, "TIMESTAMP '2026-01-01'")]
     assert not list(tmp_path.glob("*unfinished*"))
     assert one(con, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%unfinished%'") == 0
 
 
-@pytest.mark.parametrize("change", ["moment", "customers", "version"])
+@pytest.mark.parametrize("change", ["moment", "customers", "attributes", "events", "version"])
 def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
     with pytest.raises(StoppedError):
         run(con, sink(), "2026-01-01", stop=3)
@@ -82,6 +83,12 @@ def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
     if change == "customers":
         another = "SELECT * REPLACE (99999 AS customer_id) FROM main.shop_customers LIMIT 1"
         con.execute(f"INSERT INTO main.shop_customers {another}").fetchall()
+    if change == "attributes":
+        con.execute("UPDATE main.shop_customers SET plan = 'free' WHERE customer_id = 7").fetchall()
+    if change == "events":
+        con.execute(
+            "INSERT INTO main.shop_events SELECT * FROM main.shop_events WHERE happened_at < '2025-12-01' LIMIT 1"
+        ).fetchall()
     if change == "version":
         con.execute(
             f"EXPORT MODEL churn TO '{tmp_path}/c.sqlml'; IMPORT OR REPLACE MODEL churn FROM '{tmp_path}/c.sqlml'"
@@ -91,7 +98,11 @@ def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
 
 def test_tables_and_folders_of_the_user_stay(con, tmp_path):
     con.execute("CREATE TABLE scores_unfinished AS SELECT 1 AS x; CREATE TABLE mine AS SELECT 1 AS x").fetchall()
-    for name in ("scores", "SCORES", "mine", "ml.scores", "behavior.scores"):
+    con.execute("CREATE VIEW seen AS SELECT 1 AS x").fetchall()
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        scoring.File(con, tmp_path / "folder.csv")
+    for name in ("scores", "SCORES", "mine", "seen", "ml.scores", "behavior.scores"):
         with pytest.raises(DataError):
             scoring.Table(con, name)
     folder = tmp_path / "s.csv.unfinished"
@@ -109,20 +120,45 @@ def test_a_damaged_note_of_a_run_is_no_obstacle(con, tmp_path):
     with pytest.raises(StoppedError):
         run(con, file, stop=3)
     (tmp_path / "s.csv.unfinished" / "job.json").write_text('{"mod')
-    assert run(con, scoring.File(con, tmp_path / "s.csv"))[1:] == (0, 1500)
+    assert run(con, scoring.File(con, tmp_path / "s.csv"))[1] == 0
 
 
-def test_two_runs_that_disturb_each_other_are_told(con):
-    table = scoring.Table(con, "scores")
-    finish = table.finish
+def test_a_part_that_is_gone_is_written_again(con, tmp_path):
+    file = scoring.File(con, tmp_path / "s.csv")
+    with pytest.raises(StoppedError):
+        run(con, file, stop=5)
+    (tmp_path / "s.csv.unfinished" / "000002.parquet").unlink()
+    assert run(con, scoring.File(con, tmp_path / "s.csv"))[1] == 2
+    assert len(read(con, file)) == 1500
 
-    def disturbed():
-        con.execute("INSERT INTO scores_unfinished FROM scores_unfinished LIMIT 1").fetchall()
+
+@pytest.mark.parametrize("name", ["day=2026-01-01/s.csv", "s[1].parquet", "it's 100%.csv", "ü *.parquet"])
+def test_a_path_is_no_pattern_and_no_partition(con, tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    run(con, scoring.File(con, path))
+    moved = path.rename(tmp_path / f"moved{path.suffix}")
+    found = con.sql(f"FROM '{moved}'")
+    assert (found.columns, len(found.fetchall())) == (["customer_id", "as_of", "churn_score"], 1500)
+
+
+def test_two_runs_that_disturb_each_other_are_told(con, sink):
+    run(con, sink())
+    before, disturbed = read(con, sink()), sink()
+    finish = disturbed.finish
+
+    def finished():
+        if isinstance(disturbed, scoring.Table):
+            con.execute("INSERT INTO scores_unfinished FROM scores_unfinished LIMIT 1").fetchall()
+        else:
+            disturbed._part(0).write_bytes(disturbed._part(1).read_bytes())
         return finish()
 
-    table.finish = disturbed
+    disturbed.finish = finished
     with pytest.raises(DataError, match="another run"):
-        run(con, table)
+        run(con, disturbed, "2026-01-01")
+    assert read(con, sink()) == before
+    assert run(con, sink(), "2026-01-01")[1] == 0
 
 
 def test_a_model_of_rows_is_no_model_of_customers(con):

@@ -38,9 +38,10 @@ def run(*, is_quick: bool) -> list[Row]:
         con.execute("""CREATE MODEL churn OPTIONS (
             task = 'churn', horizon = INTERVAL 60 DAY, epochs = 3, folds = 2, max_cutoffs = 1)""").fetchall()
         con.execute("CHECKPOINT").fetchall()
-        ids = np.random.default_rng(0).integers(0, events // data.EVENTS_EACH, WARM_UP + asked)
+        rng = np.random.default_rng(0)
         for name, text in SIDES.items():
-            found = np.array([timing.turns(_asking(con, text, i), _asking(con, FLOOR, i), 1)[0] for i in ids])
+            ids = rng.integers(0, events // data.EVENTS_EACH, (WARM_UP + asked, 2))  # of each side its own
+            found = np.array([timing.turns(_asking(con, text, i), _asking(con, FLOOR, j), 1)[0] for i, j in ids])
             for side, seconds in zip((name, "aggregate"), 1000 * found[WARM_UP:].T, strict=True):
                 goal = GOAL if side == "churn_score(id, as_of)" else None
                 p50, p99 = np.quantile(seconds, [0.5, 0.99]).tolist()
