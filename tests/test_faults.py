@@ -201,6 +201,7 @@ class TestInterrupted:
     SCRIPT = """
 import os, signal, sys, threading, sqlml
 with sqlml.connect(sys.argv[1]) as con:
+    con.execute(sys.argv[3]).fetchall()  # an interrupted import of a module in C breaks it for the whole process
     delay, is_stopped = float(sys.argv[2]), threading.Event()
     def press():  # again, as one does: Python loses what falls into a callback of its collector
         while not is_stopped.wait(delay):
