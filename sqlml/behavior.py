@@ -11,7 +11,7 @@ import duckdb
 
 from sqlml import queries
 from sqlml.encoding import is_number
-from sqlml.errors import DataError, did_you_mean
+from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.queries import Behavior, identifier, literal
 
 EVENTS, CUSTOMERS, ITEMS = "events", "customers", "items"
@@ -322,3 +322,19 @@ def _source(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, dict
     except duckdb.Error as error:
         raise DataError(f"Cannot read {relation}: {error}") from error
     return sql, {name: str(kind) for name, kind, *_ in described}
+
+
+def require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str, option: str) -> None:
+    """Check that events of a type exist.
+
+    Raises:
+        DataError: Events have no types.
+        OptionError: None has this one.
+    """
+    if not relations.has("event_type"):
+        raise DataError(f"Option {option.split(maxsplit=1)[0]} needs a column event_type in behavior.events.")
+    query = "SELECT DISTINCT event_type::VARCHAR FROM behavior.events WHERE event_type IS NOT NULL ORDER BY 1"
+    types = [name for (name,) in cursor.execute(query).fetchall()]
+    if event_type not in types:
+        known = did_you_mean(event_type, types[:100], "types")
+        raise OptionError(f"Option {option} '{event_type}': no event has this type.{known}")

@@ -14,7 +14,7 @@ from sqlml.cutoffs import Calendar
 from sqlml.errors import DataError, OptionError, did_you_mean, first_line
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
-from sqlml.queries import Behavior, Frame
+from sqlml.queries import Frame
 from sqlml.rehearsal import Periods, Recipe
 from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
@@ -71,7 +71,7 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     known = behavior.facts(cursor)
     attributes, left_out = behavior.choose_attributes(relations, chosen.attributes)
     if chosen.active_event is not None:
-        _require_event_type(cursor, relations, chosen.active_event)
+        behavior.require_event_type(cursor, relations, chosen.active_event, "active_event =")
     label = targets.of(cursor, relations, chosen)
     task = task_of(chosen, label)
     if chosen.method == "auto" and task is not SEGMENT:
@@ -221,14 +221,3 @@ def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *paramete
         return cursor.execute(query, list(parameters)).fetchall()[0][0]
     except duckdb.Error as error:
         raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {first_line(error)}") from error
-
-
-def _require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str) -> None:
-    if not relations.has("event_type"):
-        raise DataError("Option active_event needs a column event_type in behavior.events.")
-    query = "SELECT DISTINCT event_type::VARCHAR FROM behavior.events WHERE event_type IS NOT NULL ORDER BY 1"
-    types = [name for (name,) in cursor.execute(query).fetchall()]
-    if event_type not in types:
-        raise OptionError(
-            f"Option active_event = '{event_type}': no event has this type. Types: {', '.join(types[:100])}."
-        )

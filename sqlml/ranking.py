@@ -31,6 +31,8 @@ LEAST_REPEATS = 0.02
 """The share of next steps that were had before from which repeats are recommended."""
 POPULAR_SHARE = 1e-6
 """What popularity counts where nothing else tells items apart."""
+SLACK = 1e-3
+"""Scores are no different that differ by such a share."""
 LEAST_DEVIATION = 1e-9
 """Scores that differ by less are all the same."""
 UNSOLVED = (np.linalg.LinAlgError, TrainingError)
@@ -143,11 +145,15 @@ class Blended:
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], n_items: int) -> None:
         self._parts = []
-        for method in (name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")):
+        methods = [name.removesuffix(f".{SHARE}") for name in weights if name.endswith(f".{SHARE}")]
+        for method in methods:
             mine = part(weights, method)
             self._parts.append((RANKERS[method].scorer(mine, n_items), mine[SHARE].item()))
         self._items: jax.Array | None = None
         self._start = POPULAR_SHARE * weights.get(POPULARITY, np.zeros(n_items, np.float32))[None]
+        is_popularity = set(methods) == {"popular"}
+        self.unasked = np.full(n_items, np.inf, np.float32) if is_popularity else self._start[0] * (1 + SLACK)
+        """The score of each item (items,) where nothing is known of a customer but what is popular."""
 
     def __call__(self, log: Log) -> Iterator[tuple[NDArray[np.int64], Scores]]:
         """So many customers at a time, and the blended score of every item after their histories."""

@@ -65,7 +65,9 @@ def frame(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Frame:
         targets.require_population(cursor, relations, chosen.population)
     if chosen.candidates is not None:
         _require_candidates(cursor, relations, chosen.candidates)
-    return Frame(relations, (), chosen.population or "true", folder="histories", weight=_weight(relations, chosen))
+    for name, _ in chosen.event_weights:
+        behavior.require_event_type(cursor, relations, name, "event_weights of")
+    return Frame(relations, (), chosen.population or "true", folder="histories", weight=_weight(chosen))
 
 
 def _require_candidates(cursor: duckdb.DuckDBPyConnection, relations: Behavior, condition: str) -> None:
@@ -73,20 +75,20 @@ def _require_candidates(cursor: duckdb.DuckDBPyConnection, relations: Behavior, 
         raise DataError("Option candidates is a condition on behavior.items, which is not there.")
     targets.parts(cursor, condition, "Option candidates =")
     try:
-        cursor.execute(f"SELECT count(*) FROM (FROM behavior.items LIMIT 0) WHERE ({condition}\n)").fetchall()
+        kind = cursor.execute(f"DESCRIBE SELECT ({condition}\n) FROM behavior.items").fetchall()[0][1]
     except duckdb.Error as error:
         listed = f"Columns: {', '.join(relations.items)}."
         raise OptionError(
             f"Option candidates = {condition}: {first_line(error)}. It is a condition such as price < 50. {listed}"
         ) from error
+    if kind != "BOOLEAN":
+        raise OptionError(f"Option candidates = {condition} is {kind}: a condition such as price < 50 is expected.")
 
 
-def _weight(relations: Behavior, chosen: BehaviorOptions) -> str:
+def _weight(chosen: BehaviorOptions) -> str:
     """What an event counts, as SQL."""
     if not chosen.event_weights:
         return "1"
-    if not relations.has("event_type"):
-        raise DataError("Option event_weights needs a column event_type in behavior.events.")
     cases = " ".join(f"WHEN {literal(name)} THEN {weight!r}" for name, weight in chosen.event_weights)
     return f"CASE event_type::VARCHAR {cases} ELSE 1 END"
 

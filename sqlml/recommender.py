@@ -71,7 +71,7 @@ class Recommender:
         rows = np.nonzero(is_shown)[0]
         chosen = places[is_shown]
         found = {"item_id": self._items.take(pa.array(chosen)), "score": pa.array(values[is_shown]),
-                 "reason": self._reasons(log, rows, chosen)}  # fmt: skip
+                 "reason": self._reasons(log, rows, chosen, values[is_shown])}  # fmt: skip
         return _lists(pa.StructArray.from_arrays(list(found.values()), list(found)), is_shown.sum(1), asked)
 
     def candidates(self, items: pa.Array, _: pa.Array) -> pa.Array:
@@ -149,8 +149,8 @@ class Recommender:
         mine = part(self._weights, method)
         return links(mine, len(self._items)), float(mine[DECAY].item())
 
-    def _reasons(self, log: Log, rows: Integers, chosen: Integers) -> pa.Array:
-        """Why each item (pairs,) is recommended to the customer of its row."""
+    def _reasons(self, log: Log, rows: Integers, chosen: Integers, scores: Scores) -> pa.Array:
+        """Why each item (pairs,) with its score is recommended to the customer of its row."""
         if not len(rows):
             return pa.array([], pa.string())
         if not len(log.items):
@@ -168,9 +168,9 @@ class Recommender:
             strongest, cause = np.where(is_more, led, strongest), np.where(is_more, events, cause)
         named = pc.binary_join_element_wise(BECAUSE, self._items.take(pa.array(np.maximum(cause, 0))), "")
         is_seen = np.asarray(log.seen[rows, chosen]).ravel() > 0
-        has_history = log.lengths[rows] > 0
-        other = pc.if_else(pa.array(has_history), ALIKE, POPULAR)
-        return pc.if_else(pa.array(is_seen), AGAIN, pc.if_else(pa.array(cause >= 0), named, other))
+        is_popular = (log.lengths[rows] == 0) | (scores <= self._scorer.unasked[chosen])
+        reasons = pc.if_else(pa.array(cause >= 0), named, ALIKE)
+        return pc.if_else(pa.array(is_seen), AGAIN, pc.if_else(pa.array(is_popular), POPULAR, reasons))
 
 
 def _best(found: Scores, most: int) -> tuple[Integers, Scores]:
@@ -195,7 +195,8 @@ def _largest(values: NDArray[np.float32], most: int) -> Integers:
     if most >= values.shape[1]:
         return np.tile(np.arange(values.shape[1]), (len(values), 1))
     values = np.where(np.isnan(values), -np.inf, values)
-    least = -np.partition(-values, most - 1, 1)[:, most - 1 : most]
+    last = values.shape[1] - most
+    least = np.partition(values, last, 1)[:, last : last + 1]
     is_more, is_least = values > least, values == least
     is_more |= is_least & (is_least.cumsum(1) <= most - is_more.sum(1, keepdims=True))
     return np.nonzero(is_more)[1].reshape(len(values), most)

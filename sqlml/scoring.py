@@ -146,6 +146,9 @@ class Table:
             raise DataError(
                 f"Schema {schema} is not for scores: name a table of another schema, e.g. --to {table}_today."
             )
+        schemas = {name for (name,) in con.execute("SELECT lower(schema_name) FROM duckdb_schemas()").fetchall()}
+        if self._schema.lower() not in schemas:
+            raise DataError(f"There is no schema {schema} for a table {name}. A file ends in {', '.join(FORMATS)}.")
         for table, ours in ((self._table, WRITTEN), (self._part, UNFINISHED)):
             comment = self._comment(table)
             if comment is not None and not comment.startswith(ours):

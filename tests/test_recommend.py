@@ -250,6 +250,12 @@ class TestRecommend:
         assert [f["reason"] for f in nobody] == ["popular"] * 3
         assert nobody == born_later
 
+    @pytest.mark.parametrize("method", ["popular", "own"])
+    def test_what_stands_there_for_being_popular_says_so(self, shop, method):
+        shop.execute(f"CREATE MODEL p OPTIONS (task = 'recommend', method = '{method}', repeat = false)").fetchall()
+        assert {f["reason"] for f in one(shop, "SELECT p(7, 5)")} == {"popular"}
+        shop.execute("DROP MODEL p").fetchall()
+
     def test_an_event_changes_the_answer_at_once_and_its_absence_changes_it_back(self, shop):
         before, earlier = rows(shop, "SELECT recommend(7, 5)"), rows(shop, f"SELECT recommend(7, 5, {MOMENT})")
         item = one(
@@ -324,6 +330,9 @@ class TestOptions:
             ("repeat = 'maybe'", "repeat cannot be 'maybe'"),
             ("event_weights = {'view': -1}", "give each type a number of 0 or more"),
             ("event_weights = 'view'", "give each type a number of 0 or more"),
+            ("event_weights = {'purchsae': 3}", "no event has this type. Types: .*purchase.*Did you mean purchase"),
+            ("candidates = 'category'", "is VARCHAR: a condition"),
+            ("candidates = 'NULL'", "a condition"),
             ("discount = 0.1", "discount is one of task clv"),
             ("method = 'nett'", "has no method 'nett'"),
         ],

@@ -115,6 +115,11 @@ def test_tables_and_folders_of_the_user_stay(con, tmp_path):
         scoring.File(con, tmp_path / "nowhere" / "s.csv")
 
 
+def test_an_ending_that_is_none_is_told(con):
+    with pytest.raises(DataError, match=r"no schema scores.*\.parquet, \.csv, \.json"):
+        scoring.Table(con, "scores.xlsx")
+
+
 def test_a_damaged_note_of_a_run_is_no_obstacle(con, tmp_path):
     file = scoring.File(con, tmp_path / "s.csv")
     with pytest.raises(StoppedError):

@@ -1,4 +1,15 @@
 """The protocols, one a file: `run(is_quick=...)` gives rows; the first line of the docstring says what is measured."""
 
-NAMES = ("churn_events", "clv", "segments", "recommend", "tabular", "scoring_speed", "scoring_tables", "start_up",
-         "point_latency", "growth")  # fmt: skip
+NAMES = (
+    "churn_events",
+    "clv",
+    "segments",
+    "recommend",
+    "recommend_speed",
+    "tabular",
+    "scoring_speed",
+    "scoring_tables",
+    "start_up",
+    "point_latency",
+    "growth",
+)

@@ -135,11 +135,11 @@ def _case(case: Case, lines: str) -> Iterator[Row]:
     found: dict[str, Found] = {}
     for name, method, is_refitted in _ours(case):
         with sqlml.connect() as con:
-            _load(con.native, case, lines)
+            load(con.native, case, lines)
             found[name] = _sqlml(con, case, method, is_refitted=is_refitted)
             print(f"{case.name}: {name}, {found[name].fit:.0f} s, {found[name].score:.1f} s", file=sys.stderr)
     with duckdb.connect() as con:
-        _load(con, case, lines)
+        load(con, case, lines)
         found |= _peers(con, case)
     main = "mrr_20" if case.is_sessions else "ndcg"
     for name, one in found.items():
@@ -164,7 +164,7 @@ def _ours(case: Case) -> Iterator[tuple[str, str, bool]]:
         yield f"{OURS}, method {method}", method, True
 
 
-def _load(con: duckdb.DuckDBPyConnection, case: Case, lines: str) -> None:
+def load(con: duckdb.DuckDBPyConnection, case: Case, lines: str) -> None:
     """The tables `past` (what may be known), `truth`, `asked`, and of sessions `later`: the prefixes as events."""
     con.execute(f"CREATE TABLE lines AS {lines}").fetchall()
     con.execute("CREATE TABLE past AS SELECT customer_id, pos, item_id FROM lines WHERE NOT is_test").fetchall()
@@ -181,8 +181,7 @@ def _load(con: duckdb.DuckDBPyConnection, case: Case, lines: str) -> None:
 
 def _sqlml(con: sqlml.Connection, case: Case, method: str, *, is_refitted: bool) -> Found:
     known = "past" if is_refitted else f"({BEFORE_LAST})"
-    con.execute("CREATE SCHEMA behavior").fetchall()
-    con.execute(f"CREATE TABLE behavior.events AS SELECT {AS_EVENTS} FROM {known} ORDER BY 1, 2").fetchall()
+    write_events(con, known)
     started = time.monotonic()
     con.execute(f"CREATE MODEL recommend OPTIONS (task = 'recommend', method = '{method}')").fetchall()
     fitted = time.monotonic()
@@ -202,6 +201,12 @@ def _sqlml(con: sqlml.Connection, case: Case, method: str, *, is_refitted: bool)
     return Found(*_quality(con.native), fitted - started, done - asked)
 
 
+def write_events(con: sqlml.Connection, known: str) -> None:
+    """The lines of a relation as the events of behaviour."""
+    con.execute("CREATE SCHEMA behavior").fetchall()
+    con.execute(f"CREATE TABLE behavior.events AS SELECT {AS_EVENTS} FROM {known} ORDER BY 1, 2").fetchall()
+
+
 def _quality(con: duckdb.DuckDBPyConnection) -> tuple[Quality, NDArray[np.int64], float]:
     found = con.execute(QUALITY).fetchnumpy()
     groups = con.execute('SELECT DISTINCT customer_id, "group" FROM truth ORDER BY customer_id').fetchnumpy()["group"]
@@ -213,8 +218,8 @@ def _quality(con: duckdb.DuckDBPyConnection) -> tuple[Quality, NDArray[np.int64]
 
 def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:
     items = con.execute("SELECT DISTINCT item_id FROM past ORDER BY item_id").fetchnumpy()["item_id"]
-    histories, customers = _matrix(con, "past", items)
-    asked, ids = _matrix(con, "later" if case.is_sessions else "past", items)
+    histories, customers = matrix(con, "past", items)
+    asked, ids = matrix(con, "later" if case.is_sessions else "past", items)
     counts = np.asarray(histories.sum(0)).ravel()
     rows = np.arange(len(ids))
     if not case.is_sessions:
@@ -238,7 +243,7 @@ def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:
         for name, peer in peers.PEERS.items():
             if peer.is_of_known and case.is_sessions:
                 continue
-            model, is_repeat = _tuned(con, peer, items)
+            model, is_repeat = tuned(con, peer, items)
             started = time.monotonic()
             peers.fit(model, histories)
             fitted = time.monotonic() - started
@@ -249,7 +254,7 @@ def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:
     return {**found, peers.POPULAR: Found(*_quality(con), None, seconds)}
 
 
-def _matrix(
+def matrix(
     con: duckdb.DuckDBPyConnection, table: str, items: NDArray[np.generic]
 ) -> tuple[peers.Histories, NDArray[np.generic]]:
     """How often each customer had each item, and the customers in order."""
@@ -258,16 +263,16 @@ def _matrix(
     is_known = np.isin(found["item_id"], items)
     columns = np.searchsorted(items, found["item_id"][is_known])
     shape = (len(customers), len(items))
-    return scipy.sparse.csr_matrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
+    return scipy.sparse.csrmatrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
 
 
-def _tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic]) -> tuple[object, bool]:
+def tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic]) -> tuple[object, bool]:
     """The recipe that does best on the last step of the training histories, not fitted yet, and with repeats or not."""
     con.execute(f"CREATE OR REPLACE TABLE earlier AS {BEFORE_LAST}").fetchall()
-    histories, customers = _matrix(con, "earlier", items)
+    histories, customers = matrix(con, "earlier", items)
     query = f"SELECT DISTINCT customer_id, item_id FROM ({LAST_OF_PAST}) SEMI JOIN earlier USING (customer_id)"
     con.execute(f"CREATE OR REPLACE TABLE next AS {query}").fetchall()
-    truth, _ = _matrix(con, "next", items)
+    truth, _ = matrix(con, "next", items)
     rows = np.random.default_rng(0).permutation(len(customers))[:TUNED_ON]
     scores = {}
     for recipe in peer.recipes:
