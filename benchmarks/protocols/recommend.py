@@ -263,7 +263,7 @@ def matrix(
     is_known = np.isin(found["item_id"], items)
     columns = np.searchsorted(items, found["item_id"][is_known])
     shape = (len(customers), len(items))
-    return scipy.sparse.csrmatrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
+    return scipy.sparse.csr_matrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
 
 
 def tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic]) -> tuple[object, bool]:
