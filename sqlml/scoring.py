@@ -139,7 +139,7 @@ class Table:
     """A table of the database; one that is there is replaced if sqlml wrote it."""
 
     def __init__(self, con: Connection, name: str) -> None:
-        self._con, self._name = con, name
+        self._con = con
         schema, _, table = name.rpartition(".")
         self._schema, self._table = schema or "main", table
         if schema.lower() in ("ml", "behavior"):
