@@ -316,15 +316,10 @@ def _recipe(version: Version) -> list[str]:
 
 def _insert(place: Workplace, store: Catalog, archive: Archive, version: Version) -> Version:
     _require_sound(version, archive.weights)
-    try:
-        place.registry.register(version)
-        with store.transaction():
-            version = store.restore(archive.version_id, version.model, archive.dump, archive.weights)
-            store.promote(version, "imported")
-            _require_inputs(place.cursor, version)
-    except BaseException:
-        place.registry.remove(archive.version_id)
-        raise
+    with lifecycle.storing(place, store, version):
+        version = store.restore(archive.version_id, version.model, archive.dump, archive.weights)
+        store.promote(version, "imported")
+        _require_inputs(place.cursor, version)
     return version
 
 

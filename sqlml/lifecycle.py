@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,6 +33,24 @@ class Workplace:
     database: str
     registry: Registry
     progress: Progress
+
+
+@contextmanager
+def storing(place: Workplace, store: Catalog, version: Version) -> Iterator[None]:
+    """Make the functions of a new version, then catalogue and macros in one transaction; on failure neither is left.
+
+    An interrupt may be told of a commit that has happened: what is stored decides.
+    """
+    try:
+        place.registry.register(version)
+        with store.transaction():
+            yield
+    except BaseException:
+        with place.cursor.cursor() as other:
+            found = {each.version_id for each in Catalog(other, place.database).versions(promoted=False)}
+        if version.version_id not in found:
+            place.registry.remove(version.version_id)
+        raise
 
 
 def promote(place: Workplace, name: str, number: int) -> Version:

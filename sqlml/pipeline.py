@@ -509,22 +509,14 @@ def _gate(rival: Version | None, old: Tested | Learned | None, new: Tested | Lea
 def _publish(
     place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, is_replace: bool
 ) -> Version:
-    """Functions first, then catalogue and macros in one transaction; on failure neither is left.
-
-    Names are checked once more within: a training is long enough for others to take them.
-    """
+    """Names are checked once more: a training is long enough for others to take them."""
     if BACKGROUND in new.weights:
         new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
-    place.registry.register(new.as_version(0, place.database))
     names = [function for _, function, _ in new.functions]
-    try:
-        with store.transaction():
-            lifecycle.require_free(place.cursor, store, new.model, names, is_replace=is_replace)
-            version = store.insert(new, statements)
-            store.prune(store.version(new.model), new.options.versions_kept)
-    except BaseException:
-        place.registry.remove(new.version_id)
-        raise
+    with lifecycle.storing(place, store, new.as_version(0, place.database)):
+        lifecycle.require_free(place.cursor, store, new.model, names, is_replace=is_replace)
+        version = store.insert(new, statements)
+        store.prune(store.version(new.model), new.options.versions_kept)
     return version
 
 

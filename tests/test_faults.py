@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 import sqlml
+from sqlml.catalog import Catalog
 from sqlml.errors import CatalogError, ModelError
 from tests.conftest import copy_to, one
 
@@ -230,6 +231,30 @@ with sqlml.connect(sys.argv[1]) as con:
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("stopped by"), done
         assert done.stdout.splitlines()[1:] == ["[(True, True)]", "[(0,)]"]
+        tally["interrupts"] += 1
+
+    @pytest.mark.parametrize("word", ["BEGIN", "COMMIT"])
+    @pytest.mark.parametrize("is_done", [False, True])
+    def test_at_the_edges_of_a_transaction(self, path, monkeypatch, word, is_done, tally):
+        run, statements = Catalog._run, []
+
+        def interrupted(store, query, *given):
+            if query == word:
+                statements.append(query)
+                if is_done:
+                    run(store, query, *given)
+                raise KeyboardInterrupt
+            return run(store, query, *given)
+
+        with sqlml.connect(path) as con:
+            monkeypatch.setattr(Catalog, "_run", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                con.execute(CREATE)
+            monkeypatch.undo()
+            assert statements
+            assert one(con, "SELECT m_score({'x': 400}) > m_score({'x': 100})")
+            assert one(con, "SELECT count(*) FROM ml.versions") == 1 + (word == "COMMIT" and is_done)
+            con.execute(CREATE).fetchall()
         tally["interrupts"] += 1
 
     @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
