@@ -237,6 +237,7 @@ with sqlml.connect(sys.argv[1]) as con:
     @pytest.mark.parametrize("is_done", [False, True])
     def test_at_the_edges_of_a_transaction(self, path, monkeypatch, word, is_done, tally):
         run, statements = Catalog._run, []
+        net = CREATE.replace("method = 'logistic'", "epochs = 6, members = 2, width = 8")
 
         def interrupted(store, query, *given):
             if query == word:
@@ -249,7 +250,7 @@ with sqlml.connect(sys.argv[1]) as con:
         with sqlml.connect(path) as con:
             monkeypatch.setattr(Catalog, "_run", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                con.execute(CREATE)
+                con.execute(net)
             monkeypatch.undo()
             assert statements
             assert one(con, "SELECT m_score({'x': 400}) > m_score({'x': 100})")
