@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import scipy.optimize
+import scipy
 from numpy.typing import NDArray
 
 AT = 10

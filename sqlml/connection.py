@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -40,7 +40,9 @@ from sqlml.statements import (
     Statement,
     parse,
 )
-from sqlml.udf import Forward
+
+if TYPE_CHECKING:
+    from sqlml.udf import Forward
 
 
 @dataclass
@@ -67,6 +69,8 @@ RECORDS = {CreateModel: "report", ImportModel: "report", RetrainModel: "retraine
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
+BATCH = 16_384
+"""Rows of a query that are held at a time."""
 Shown = tuple[str, Sequence[object]]
 """A query, with parameters, whose result is that of a statement of ours."""
 
@@ -138,7 +142,9 @@ class Connection:
             if isinstance(_statement, Foreign):
                 self._native.execute(_statement.text, _parameters)
             else:
-                self._native.execute(*self._run(_statement, _parameters, self._rows(_statement, _parameters)))
+                _database = self._ready(_statement)
+                _rows = self._rows(_statement, _parameters)
+                self._native.execute(*self._run(_statement, _parameters, _database, _rows))
         return self
 
     def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
@@ -153,7 +159,9 @@ class Connection:
                 _relation = self._native.sql(_statement.text, **_options)
             else:
                 _params = _options.get("params")
-                _text, _values = self._run(_statement, _params, self._rows(_statement, _params))
+                _database = self._ready(_statement)
+                _rows = self._rows(_statement, _params)
+                _text, _values = self._run(_statement, _params, _database, _rows)
                 _relation = self._native.sql(_text, params=_values)
         return _relation
 
@@ -200,14 +208,17 @@ class Connection:
             raise AttributeError(name)
         return getattr(self._native, name)
 
-    def _run(self, statement: Statement, parameters: object, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
+    def _ready(self, statement: Statement) -> str:
+        """The current database, once the statement may run; a result that nobody has fetched ends here."""
+        if type(statement) in WRITES:
+            self._refuse_in_transaction(WRITES[type(statement)])
+        return self._database()
+
+    def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
-        database = self._database()
         if isinstance(statement, ShowModels | DescribeModel):
             with self._root.cursor() as cursor:
                 return _show(Catalog(cursor, database), statement)
-        if type(statement) in WRITES:
-            self._refuse_in_transaction(WRITES[type(statement)])
         with self._workplace(database) as place:
             if isinstance(statement, ExplainModel) and statement.query is not None:
                 return self._explanation(place, statement), parameters
@@ -235,11 +246,10 @@ class Connection:
         return text
 
     def _rows(self, _statement: Statement, _parameters: object) -> Any:  # noqa: ANN401
-        """The rows of the query of a statement, an Arrow table: the caller's parameters and Python variables count."""
+        """A reader of the rows of a statement's query, in Arrow: the caller's parameters and Python variables count."""
         _query = self._query_of(_statement)
         if _query is None:
             return None
-        self._database()  # ends a result that nobody has fetched: DuckDB takes no relation beside it
         try:
             _relation = self._native.sql(_query, params=_parameters)
         except duckdb.Error as _error:
@@ -251,7 +261,7 @@ class Connection:
             raise
         if _relation is None:
             raise StatementError(f"A query with rows is expected, not: {_query}")
-        return _relation.to_arrow_table()
+        return _relation.to_arrow_reader(BATCH)
 
     def _query_of(self, statement: Statement) -> str | None:
         if isinstance(statement, RetrainModel):

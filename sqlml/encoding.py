@@ -19,6 +19,8 @@ SKEWED = 2.0
 """A label without negative values is an amount from this skewness on."""
 FILLED_BINS = 2
 """A value that fills so many bins of a number is a level of its own beside them, such as the zero of a balance."""
+BATCH = 16_384
+"""Rows that are read at a time."""
 LEAST_ROWS = 10
 """A category or a map key seen in fewer rows than this shares the code "other"."""
 
@@ -177,11 +179,18 @@ def _fit_categories(
 def read_arrays(
     cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder, labels: Sequence[str], fold: str, order: str
 ) -> Arrays:
-    """All rows of `table`, in the order named, as arrays."""
+    """All rows of `table`, in the order named, as arrays; what DuckDB gives is held a batch at a time."""
     columns = ", ".join(f"{c.expression} AS {identifier(c.name)}" for c in encoder.columns)
     listed = ", ".join(f"({label})::FLOAT" for label in labels)
+    (rows,) = cursor.execute(f"SELECT count(*) FROM {table}").fetchall()[0]
+    folds = np.empty(rows, np.int64)
+    known, inputs = (np.empty((rows, size), np.float32) for size in (len(labels), len(encoder.columns)))
     query = f"SELECT {fold}, {listed}, {columns} FROM {table} ORDER BY {order}"
-    read = cursor.sql(query).to_arrow_table()
-    folds, *found = (column.to_numpy(zero_copy_only=False) for column in read.columns)
-    known, inputs = (np.stack(part, 1).astype(np.float32) for part in (found[: len(labels)], found[len(labels) :]))
+    start = 0
+    for batch in cursor.sql(query).to_arrow_reader(BATCH):
+        part = slice(start, start + batch.num_rows)
+        folds[part], *found = (column.to_numpy(zero_copy_only=False) for column in batch.columns)
+        known[part] = np.stack(found[: len(labels)], 1)
+        inputs[part] = np.stack(found[len(labels) :], 1)
+        start = part.stop
     return Arrays(inputs, known[:, 0] if len(labels) == 1 else known, folds)

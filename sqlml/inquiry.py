@@ -22,7 +22,7 @@ ASKED, ARROW = "sqlml_asked", "sqlml_arrow_asked"
 Row = tuple[object, ...]
 
 
-def evaluate(place: Workplace, name: str, number: int | None, rows: pa.Table) -> list[Row]:
+def evaluate(place: Workplace, name: str, number: int | None, rows: pa.RecordBatchReader) -> list[Row]:
     """Metrics of a version on the rows of a query: (method, population, metric, value, low, high, in_sample).
 
     `in_sample` says whether the training knew what came after the earliest moment asked for; of rows that is not known.
@@ -38,9 +38,9 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.Table) ->
             f"A recommender is judged by the next step of every customer: EVALUATE MODEL {name}, without a query."
         )
     place.registry.register(version)
-    place.cursor.register(ARROW, rows)
+    place.cursor.register(ARROW, rows.read_all())
     with store.snapshot():
-        found, in_sample = _found(place.cursor, version, rows.column_names)
+        found, in_sample = _found(place.cursor, version, rows.schema.names)
     place.cursor.unregister(ARROW)
     if not len(found):
         raise DataError("No row of the query has both an answer and a label.")

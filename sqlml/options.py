@@ -42,6 +42,11 @@ class ModelOptions:
     versions_kept: int | None = option(
         None, "Keep the newest so many versions, and the promoted one. Default: all.", minimum=1
     )
+    max_examples: int = option(
+        1_000_000,
+        "Of more examples (rows, or customers times cut-offs) a share drawn by chance is learnt from.",
+        minimum=1_000,
+    )
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
@@ -98,11 +103,6 @@ class BehaviorOptions(ModelOptions):
     )
     every: str | None = option(None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL)
     max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1)
-    max_examples: int = option(
-        1_000_000,
-        "Of more customers times cut-offs, a share of all customers drawn by chance is learnt from.",
-        minimum=1_000,
-    )
 
 
 @dataclass(frozen=True)

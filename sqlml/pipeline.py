@@ -50,7 +50,7 @@ from sqlml.planning import Plan
 from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
-from sqlml.tabular import Learned
+from sqlml.tabular import Learned, Loaded
 from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, require_method
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Encoder, Target
@@ -208,7 +208,7 @@ def create_query_model(
     name: str,
     values: Mapping[str, object],
     query: str,
-    rows: pa.Table,
+    rows: pa.RecordBatchReader,
     *,
     is_replace: bool,
     rival: Version | None = None,
@@ -220,7 +220,7 @@ def create_query_model(
         name: The model.
         values: Options that differ from their defaults.
         query: The text that gives the rows, for the record.
-        rows: The rows, a column of them the label.
+        rows: A reader of the rows, a column of them the label.
         is_replace: Whether a model of that name may exist.
         rival: A version whose recipe must not be better on the held-out rows, or the new one is not promoted.
 
@@ -232,10 +232,11 @@ def create_query_model(
     asked = recipes[0]
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
-    types = tabular.load(place.cursor, rows)
+    loaded = tabular.load(place.cursor, rows, asked.max_examples)
+    types = loaded.types
     if asked.task == SEGMENT.name:
         return _create_row_segments(
-            place, store, name, asked, types, query, is_replace=is_replace, is_gated=rival is not None
+            place, store, name, asked, loaded, query, is_replace=is_replace, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
     task = QUERY_TASKS[target.kind]
@@ -258,14 +259,14 @@ def create_query_model(
         encoder=learned.encoder,
         input_sql=macros.fields(learned.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={"rows": rows.num_rows, "rows_with_label": learned.n_rows},
+        fingerprint={"rows": loaded.given, "rows_with_label": learned.n_rows},
         seconds=time.monotonic() - started,
         weights=weights,
         features=_features(learned.encoder, learned.dropped),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
         gate=_gate(rival, before, learned, target),
         trials=_trials(learned.trials),
-        warnings=learned.warnings,
+        warnings=[*loaded.warnings, *learned.warnings],
         training_log=learned.log,
         functions=task.named(name),
     )
@@ -278,7 +279,7 @@ def _create_row_segments(
     store: Catalog,
     name: str,
     asked: QueryOptions,
-    types: Mapping[str, str],
+    loaded: Loaded,
     query: str,
     *,
     is_replace: bool,
@@ -292,24 +293,24 @@ def _create_row_segments(
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
         so_far = _row_numbers_so_far(store, name)
-        learned = tabular.learn_segments(place.cursor, types, asked, so_far, stage)
+        learned = tabular.learn_segments(place.cursor, loaded.types, asked, so_far, stage)
     found = learned.found
     new = NewVersion(
         model=name,
         task=task.name,
         tested="by resampling",
         options=learned.options,
-        key_type=types.get(str(asked.key)),
+        key_type=loaded.types.get(str(asked.key)),
         query=query,
         encoder=found.encoder,
         input_sql=macros.fields(found.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={"rows": len(found.numbers)},
+        fingerprint={"rows": loaded.given},
         seconds=time.monotonic() - started,
         weights={**_weights(found.state, Calibration()), BACKGROUND: found.background, **found.drawn},
         features=_features(found.encoder, learned.dropped),
         trials=_trials(learned.trials),
-        warnings=learned.warnings,
+        warnings=[*loaded.warnings, *learned.warnings],
         training_log=(),
         functions=task.named(name),
         segments=found.rows,
@@ -325,7 +326,7 @@ def _row_numbers_so_far(store: Catalog, name: str) -> str | None:
     return f"ml.{internal_macros(version.version_id)['answers']}({ROW})"
 
 
-def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.Table | None) -> Version:
+def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.RecordBatchReader | None) -> Version:
     """Run the recipe of the promoted version again, on what the data are now; some options may change.
 
     Args:

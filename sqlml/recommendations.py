@@ -9,7 +9,7 @@ from datetime import datetime
 import duckdb
 import numpy as np
 import pyarrow as pa
-import scipy.sparse
+import scipy
 from numpy.typing import NDArray
 
 from sqlml import behavior, evaluation, queries, ranking, targets

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import scipy.sparse
+import scipy
 from numpy.typing import NDArray
 
 from sqlml import ranking

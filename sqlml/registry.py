@@ -9,17 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from sqlml.catalog import Version
 from sqlml.errors import ModelError, did_you_mean
-from sqlml.udf import Answer, Answerer, Forward, Scorer, Udf
+
+if TYPE_CHECKING:
+    from sqlml.udf import Answer, Answerer, Forward, Scorer, Udf
 
 GROUP = "sqlml.udfs"
-Loader = Callable[[duckdb.DuckDBPyConnection, Version, str], Forward | Answer]
+Loader = Callable[[duckdb.DuckDBPyConnection, Version, str], "Forward | Answer"]
 
 
 @cache
@@ -104,7 +106,7 @@ class Registry:
                     "Keep it open, or call sqlml.register() with the connection that stays."
                 ) from error
 
-        scorer = Answerer(load) if udf.takes else Scorer(udf, load)
+        scorer = udf.side(load)
         struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
         types: list[Any] = [duckdb.sqltype(each) for each in udf.takes] or [struct]
         self._root.create_function(

@@ -55,21 +55,47 @@ class Learned:
     log: Sequence[tuple[float, float]]
 
 
-def load(cursor: duckdb.DuckDBPyConnection, rows: pa.Table) -> dict[str, str]:
-    """Keep the rows of the query in a temporary table; column → DuckDB type.
+@dataclass(frozen=True)
+class Loaded:
+    """What the temporary table of rows holds: column → DuckDB type, and how many rows of those that were given."""
+
+    types: Mapping[str, str]
+    kept: int
+    given: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """A note where not every row is learnt from."""
+        if self.kept == self.given:
+            return []
+        more = f"the {self.given:,} of the query are more than max_examples"
+        return [f"Learnt from {self.kept:,} rows, drawn by chance: {more}."]
+
+
+def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, most: int) -> Loaded:
+    """Keep the rows of the query in a temporary table; of more than `most`, about so many, drawn by chance.
 
     Raises:
-        DataError: Two columns have one name.
+        DataError: Two columns have one name, or the query fails in one of its rows.
     """
-    lower = [name.lower() for name in rows.column_names]
+    lower = [name.lower() for name in rows.schema.names]
     if repeated := sorted({name for name in lower if lower.count(name) > 1}):
         raise DataError(f"The query has the column {repeated[0]} twice: name them apart with AS.")
     cursor.register(ARROW, rows)
-    select = f"SELECT row_number() OVER () AS __sqlml_number, * FROM {ARROW}"
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS {select}").fetchall()
+    try:
+        cursor.execute(queries.text("rows/load", rows=ROWS, given=ARROW)).fetchall()
+    except duckdb.InvalidInputException as error:
+        raise DataError(f"The query fails while its rows are read: {str(error).rpartition('Error: ')[2]}") from error
     cursor.unregister(ARROW)
+    given = _count(cursor)
+    if given > most:
+        cursor.execute(queries.text("rows/draw", rows=ROWS), {"share": most / given}).fetchall()
     described = cursor.execute(f"DESCRIBE {ROWS}").fetchall()
-    return {name: str(kind) for name, kind, *_ in described if name != "__sqlml_number"}
+    return Loaded({name: str(kind) for name, kind, *_ in described if name != "__sqlml_number"}, _count(cursor), given)
+
+
+def _count(cursor: duckdb.DuckDBPyConnection) -> int:
+    return int(cursor.execute(f"SELECT count(*) FROM {ROWS}").fetchall()[0][0])
 
 
 def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions) -> Target:
@@ -180,7 +206,7 @@ def learn_segments(
     """
     if options.label is not None:
         raise OptionError("Segments are made without a label: leave out label, or the task.")
-    (rows,) = cursor.execute(f"SELECT count(*) FROM {ROWS}").fetchall()[0]
+    rows = _count(cursor)
     if rows < LEAST_ROWS:
         raise DataError(f"Rows to segment: {rows:,}; {LEAST_ROWS} are the least.")
     chosen, left_out = columns.choose(types, options)

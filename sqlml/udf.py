@@ -22,8 +22,23 @@ BUCKETS = (1, 64, 256, 1024, 2048)
 """Rows a compiled forward is made for; a batch is padded to the next one. DuckDB's own batches hold up to 2048."""
 
 
-def _as_it_is(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:
-    return pa.array(results, mask=None if known is None else ~known)
+Finish = Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array]
+"""Results of the forward pass, and which rows had input (None: all) → Arrow array, NULL elsewhere."""
+
+
+def numbers(kind: type[np.number]) -> Finish:
+    """One number a row."""
+
+    def finish(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:
+        validity = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+        values = np.ascontiguousarray(results, kind)
+        buffers = [validity, pa.py_buffer(values)]
+        return pa.Array.from_buffers(pa.from_numpy_dtype(kind), len(values), buffers)  # pa.array would import pandas
+
+    return finish
+
+
+FLOATS = numbers(np.float32)
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Udf:
     Attributes:
         kind: The name of the file.
         returns: SQL type of a result.
-        finish: Results of the forward pass, and which rows had input (None: all), → Arrow array, NULL elsewhere.
+        finish: What becomes of the results.
         asks: What is computed from the inputs: the `answers` of the model, the `effects` of its columns on them, the
             `curve` of a spend, period by period, or of a recommender `items`, `affinities`, `similar`, `candidates`.
         takes: SQL types of the arguments, where they are not one struct of the model's columns: what is asked then
@@ -43,10 +58,14 @@ class Udf:
 
     kind: str
     returns: str
-    finish: Callable[[NDArray[np.float32], NDArray[np.bool_] | None], pa.Array] = _as_it_is
+    finish: Finish = FLOATS
     asks: str = "answers"
     takes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+    def side(self, load: Callable[[], Any]) -> Scorer | Answerer:
+        """What DuckDB calls; `load` gives the forward pass, or where there are arguments the answer to them."""
+        return Answerer(load) if self.takes else Scorer(self, load)
 
 
 def lists(results: NDArray[np.float32], known: NDArray[np.bool_] | None) -> pa.Array:

@@ -171,12 +171,34 @@ def test_a_replaced_model_leaves_no_function_of_another_kind(db):
 
 
 def held_out(con, sql, **values):
-    rows = con.sql(sql).to_arrow_table()
+    rows = con.sql(sql).to_arrow_reader()
     chosen = options.make(options.QueryOptions, values)
     with con.native.cursor() as cursor:
-        types = tabular.load(cursor, rows)
+        types = tabular.load(cursor, rows, chosen.max_examples).types
         how = tabular.hold_out(cursor, types, tabular.target_of(cursor, types, chosen), chosen)
         return how, cursor.sql(f"FROM {tabular.EXAMPLES}").to_arrow_table().to_pylist()
+
+
+def test_of_many_rows_a_share_is_drawn(con):
+    sql = "SELECT i, hash(i) % 100 AS x, hash(i) % 100 > 50 AS y FROM range(4_000) t(i)"
+    for most in (1_000, 4_000):
+        con.execute(f"""CREATE OR REPLACE MODEL m OPTIONS (
+            label = 'y', key = 'i', method = 'logistic', folds = 2, max_examples = {most}) AS {sql}""").fetchall()
+        newest = "version_id = (SELECT version_id FROM ml.models WHERE model = 'm')"
+        told = one(con, f"SELECT count(*) FROM ml.warnings WHERE {newest} AND warning LIKE '%drawn by chance%'")
+        facts = "fingerprint->>'rows', fingerprint->>'rows_with_label'"
+        given, used = con.execute(f"SELECT {facts} FROM ml.versions WHERE {newest}").fetchall()[0]
+        assert int(given) == 4_000
+        assert told == (most == 1_000)
+        assert int(used) == 4_000 if most == 4_000 else 850 < int(used) < 1_150
+
+
+def test_a_query_that_fails_in_one_of_its_rows(con):
+    sql = "SELECT i, CASE WHEN i = 9_999 THEN error('row 9999 is bad') ELSE i % 2 END AS y FROM range(10_000) t(i)"
+    with pytest.raises(DataError, match="fails while its rows are read: row 9999 is bad"):
+        con.execute(f"CREATE MODEL m OPTIONS (label = 'y') AS {sql}")
+    assert con.catalog().models() == []
+    assert one(con, "SELECT 42") == 42
 
 
 def test_equal_rows_never_straddle_a_split(con):

@@ -7,7 +7,7 @@ Gemmis & Semeraro 2011, Content-based recommender systems).
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse
+import scipy
 
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, one, silent

@@ -7,7 +7,7 @@ that depend on their distance alone, so that no prefix is ever written out.
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
+import scipy
 from numpy.typing import NDArray
 
 from sqlml.logs import Log

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 import jax.scipy.sparse.linalg
 import numpy as np
-import scipy.sparse
+import scipy
 from numpy.typing import NDArray
 
 from sqlml.logs import Log

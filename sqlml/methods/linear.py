@@ -16,7 +16,7 @@ from typing import cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
+import scipy
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 

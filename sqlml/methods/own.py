@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse
+import scipy
 
 from sqlml.logs import Log
 from sqlml.methods.ranking import Links, Matrix
