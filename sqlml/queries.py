@@ -1,6 +1,6 @@
 """Reads `sql/` by name and binds what feature and label files may read.
 
-A feature file reads `history`, `spine`, `customers` and `items`; a label file reads `future`. Only this module
+A feature file reads `history`, `days`, `spine`, `customers` and `items`; a label file reads `future`. Only this module
 knows where those come from. In the files `{name}` stands for a piece of SQL put in here, `$name` for a value.
 """
 
@@ -16,6 +16,9 @@ from typing import Any
 
 _HEADER = re.compile(r"^-- sql/(?P<path>\S+): (?P<purpose>.*?)(?:\s{2,}needs: (?P<needs>.*))?$")
 _PIECE = re.compile(r"\{(\w+)\}")
+_PLAIN = re.compile(
+    r"SELECT customer_id, as_of,\n(?P<columns>.*)\nFROM (?P<source>\w+)\nGROUP BY customer_id, as_of$", re.DOTALL
+)
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 KEY, AS_OF, STRUCT, MOMENT, ROW = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row"))
 
@@ -177,12 +180,33 @@ def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
         relations.append(("customers", _customers(behavior, attributes)))
     if behavior.items:
         relations.append(("items", text("binding/items")))
-    relations += [
-        (f"{name}_features", text(f"{frame.folder}/{name}", order=frame.order, weight=frame.weight)) for name in names
-    ]
+    texts = {name: text(f"{frame.folder}/{name}", order=frame.order, weight=frame.weight) for name in names}
+    features = [(f"{name}_features", body) for name, body in _together(texts).items()]
+    relations += [("days", text("binding/days", sums=_sums(behavior))), *features]
     ctes = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{body})" for name, body in relations)
-    joins = "".join(f"\n  LEFT JOIN {name}_features USING (customer_id, as_of)" for name in names)
+    joins = "".join(f"\n  LEFT JOIN {name} USING (customer_id, as_of)" for name, _ in features)
     return f"WITH {ctes}\n{select}\nFROM spine{joins}"
+
+
+def _sums(behavior: Behavior) -> str:
+    """What else is known of an active day."""
+    sums = {"amount": ", sum(amount) AS amount", "item_id": ", count(item_id) AS n_items"}
+    return "".join(text for column, text in sums.items() if behavior.has(column))
+
+
+def _together(texts: Mapping[str, str]) -> dict[str, str]:
+    """Files that do nothing but aggregate one relation by customer become one query: one pass over the relation."""
+    found: dict[str, str] = {}
+    columns: dict[str, list[str]] = {}
+    for name, body in texts.items():
+        if plain := _PLAIN.match(body):
+            columns.setdefault(plain["source"], []).append(plain["columns"])
+        else:
+            found[name] = body
+    for source, lists in columns.items():
+        listed = ",\n".join(lists)
+        found[source] = f"SELECT customer_id, as_of,\n{listed}\nFROM {source}\nGROUP BY customer_id, as_of"
+    return found
 
 
 def _customers(behavior: Behavior, attributes: Sequence[str]) -> str:

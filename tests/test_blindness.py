@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 import duckdb
 import pytest
@@ -15,7 +16,7 @@ from sqlml.transforms import Target
 from tests.conftest import close, copy_to
 
 AS_OF = datetime(2025, 6, 1)
-MAY_READ = {"history", "spine", "customers", "items"}
+MAY_READ = {"history", "days", "spine", "customers", "items"}
 EVENTS = """CREATE OR REPLACE TABLE behavior.events (customer_id INTEGER, event_time TIMESTAMP, event_type VARCHAR,
             item_id INTEGER, amount DOUBLE, known_at TIMESTAMP)"""
 
@@ -59,9 +60,10 @@ def fill(db, rows, known_at=None):
 def one_file(db, name, relations):
     """The rows of one feature file at AS_OF, as DuckDB prints them."""
     attributes = ("plan", "joined") if name == "attributes" else ()
-    select = f"SELECT customer_id, as_of, {name}_features.*"
-    sql = queries.features_of(queries.Frame(relations, attributes, order="amount >= 0"), f"SELECT i::INTEGER AS customer_id, TIMESTAMP '{AS_OF}' AS as_of "
-                              "FROM range(6) t(i)", select)  # fmt: skip
+    asked = f"SELECT i::INTEGER AS customer_id, TIMESTAMP '{AS_OF}' AS as_of FROM range(6) t(i)"
+    frame = queries.Frame(relations, attributes, order="amount >= 0")
+    with patch.object(queries, "feature_files", lambda _: [queries.read(f"features/{name}")]):
+        sql = queries.features_of(frame, asked, "SELECT *")
     rows = db.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({sql}) ORDER BY ALL").fetchall()
     return [tuple("".join(sorted(v)) if isinstance(v, str) and v.startswith("{") else v for v in row) for row in rows]
 
@@ -108,6 +110,15 @@ def relations_read(db, text):
 def test_the_check_of_relations_sees_through_subqueries(db):
     text = "SELECT * FROM history JOIN (SELECT * FROM behavior.events) USING (x) WHERE a IN (SELECT b FROM other)"
     assert relations_read(db, text) == {"history", "behavior.events", "other"}
+
+
+def test_aggregates_of_one_relation_are_one_pass_over_it(db):
+    frame = queries.Frame(queries.Behavior({"customer_id": "INTEGER", "event_time": "TIMESTAMP", "amount": "DOUBLE"}))
+    names = [f.name for f in queries.feature_files(frame)]
+    sql = queries.features_of(frame, "SELECT 1 AS customer_id, now()::TIMESTAMP AS as_of", "SELECT *")
+    assert {"calendar", "monetary", "trend", "trend_amount"} < set(names)
+    assert sql.count("FROM history\n") == 1
+    assert sql.count("LEFT JOIN") == 3  # those of the history, those of the days, the cadence
 
 
 @pytest.mark.parametrize("file", queries.folder("features"), ids=lambda f: f.name)

@@ -8,5 +8,5 @@ SELECT customer_id, as_of,
        ((as_of::DATE - max(day) - avg(gap)) / (stddev_samp(gap) + 1))::FLOAT AS overdue_deviations
 FROM (SELECT customer_id, as_of, day,
              day - lag(day) OVER (PARTITION BY customer_id, as_of ORDER BY day) AS gap
-      FROM (SELECT DISTINCT customer_id, as_of, event_time::DATE AS day FROM history))
+      FROM days)
 GROUP BY customer_id, as_of

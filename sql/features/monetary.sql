@@ -5,7 +5,6 @@ SELECT customer_id, as_of,
        max(amount)::FLOAT                                       AS amount_max,
        stddev_samp(amount)::FLOAT                               AS amount_stddev,
        arg_max(amount, (event_time, amount))::FLOAT             AS amount_last,
-       (sum(amount) / count(DISTINCT event_time::DATE))::FLOAT  AS amount_per_active_day,
        count(*) FILTER (amount < 0)::FLOAT                      AS n_refunds,
        (count(*) FILTER (amount < 0) / count(*))::FLOAT         AS refund_share
 FROM history
