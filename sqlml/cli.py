@@ -6,6 +6,7 @@ import inspect
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -65,6 +66,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
     signal.signal(signal.SIGINT, _interrupted)
+    warnings.showwarning = lambda message, *_: terminal.tell(f"Warning: {message}")
     try:
         app()
     except BrokenPipeError:  # `sqlml query … | head`: whoever read has seen enough

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import duckdb
 
 from sqlml import behavior, queries
 from sqlml.connection import Connection
@@ -48,7 +47,6 @@ class Job:
         ids: A checksum of their ids.
         attributes: A checksum of behavior.customers.
         events: How many events were known at the moment.
-        duckdb: Its version: parts are made by DuckDB's hash.
     """
 
     model: str
@@ -60,14 +58,13 @@ class Job:
     ids: str
     attributes: str
     events: int
-    duckdb: str = duckdb.__version__
 
 
 class Sink(Protocol):
     """Where scores go."""
 
     def begin(self, job: Job) -> int:
-        """How many parts of this very job are there already."""
+        """How many parts of this very job are there already; those of another are removed, with a word."""
         ...
 
     def add(self, part: int, select: str) -> None:
@@ -78,13 +75,15 @@ class Sink(Protocol):
         """Let what was written take its place.
 
         Raises:
-            DataError: There are not as many rows as customers; what stood there before stands.
+            DataError: Not every customer has one row; what stood there before stands.
         """
         ...
 
 
 def job(con: Connection, model: str, as_of: str | None) -> Job:
-    """What there is to do; the customers are left in the temporary table `sqlml_customers`.
+    """What there is to do; customers and parts are left in the temporary table `sqlml_customers`.
+
+    A part is of neighbours by id: where events lie sorted by customer, it reads its own alone.
 
     Raises:
         ModelError: There is no such model, or it is one of rows.
@@ -108,6 +107,9 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     query = f"SELECT count(*) FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)}"
     events = con.execute(query).fetchall()[0][0]
     parts = max(math.ceil(events / PART_EVENTS), math.ceil(customers / PART_CUSTOMERS), 1)
+    con.execute(f"""CREATE OR REPLACE TEMP TABLE sqlml_customers AS
+        SELECT customer_id, ntile({parts}) OVER (ORDER BY customer_id) - 1 AS part
+        FROM temp.sqlml_customers""").fetchall()
     return Job(model, version.version, version.version_id, moment, parts, customers, checksum, attributes, events)
 
 
@@ -115,23 +117,34 @@ def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> No
     """Write the parts that are not done yet of the scores of all customers that `job` left.
 
     Raises:
-        DataError: There are not as many rows as customers.
+        DataError: Not every customer has one row.
     """
     for part in range(done, todo.parts):
         watch(part, todo.parts, math.nan)
         con.execute(f"""CREATE OR REPLACE TEMP TABLE sqlml_asked AS
             SELECT customer_id, TIMESTAMP {literal(todo.as_of)} AS as_of FROM temp.sqlml_customers
-            WHERE hash(customer_id) % {todo.parts} = {part}""").fetchall()
+            WHERE part = {part}""").fetchall()
         sink.add(part, f"FROM main.{identifier(todo.model + '_at')}('temp.sqlml_asked')")
     watch(todo.parts, todo.parts, math.nan)
     sink.finish()
 
 
-def _require_each_once(rows: int, job: Job) -> None:
-    if rows != job.customers:
+def _tell_of_another(job: Job, state: dict[str, Any]) -> None:
+    differing = [name for name, value in asdict(job).items() if state.get(name) != value]
+    if state:
+        warnings.warn(
+            f"The unfinished run that stood here was another one ({', '.join(differing)} differ): begun anew.",
+            stacklevel=3,
+        )
+
+
+def _require_each_once(con: Connection, relation: str, job: Job) -> None:
+    query = f"SELECT count(*), count(DISTINCT customer_id) FROM {relation}"
+    rows, customers = con.execute(query).fetchall()[0]
+    if not rows == customers == job.customers:
         raise DataError(
-            f"{rows:,} scores of {job.customers:,} customers: did another run write there at the same time? "
-            "What stood there before stands. Score again."
+            f"{rows:,} scores of {customers:,} of {job.customers:,} customers: did another run write there at the same "
+            "time? What stood there before stands. Score again."
         )
 
 
@@ -160,6 +173,7 @@ class Table:
         state = _state((self._comment(self._part) or "").removeprefix(UNFINISHED))
         done = state.pop(DONE, 0)
         if state != asdict(job):
+            _tell_of_another(job, state)
             self._con.execute(f"DROP TABLE IF EXISTS {self._named(self._part)}").fetchall()
             return 0
         return int(done)
@@ -174,10 +188,11 @@ class Table:
 
     def finish(self) -> None:
         """See `Sink`."""
-        rows = int(self._con.execute(f"SELECT count(*) FROM {self._named(self._part)}").fetchall()[0][0])
-        if rows != self._job.customers:
+        try:
+            _require_each_once(self._con, self._named(self._part), self._job)
+        except DataError:
             self._con.execute(f"DROP TABLE {self._named(self._part)}").fetchall()
-        _require_each_once(rows, self._job)
+            raise
         with self._transaction():
             self._con.execute(f"DROP TABLE IF EXISTS {self._named(self._table)}").fetchall()
             self._con.execute(f"ALTER TABLE {self._named(self._part)} RENAME TO {identifier(self._table)}").fetchall()
@@ -228,7 +243,9 @@ class File:
     def begin(self, job: Job) -> int:
         """See `Sink`."""
         self._job, about = job, self._folder / ABOUT
-        if not about.exists() or _state(about.read_text(encoding="utf-8")) != asdict(job):
+        state = _state(about.read_text(encoding="utf-8")) if about.exists() else {}
+        if state != asdict(job):
+            _tell_of_another(job, state)
             if self._folder.exists() and not about.exists() and any(self._folder.iterdir()):
                 raise DataError(f"There is a folder {self._folder} that sqlml did not make: move it away.")
             self._clear()
@@ -244,11 +261,13 @@ class File:
         """See `Sink`."""
         listed = ", ".join(literal(str(self._part(part))) for part in range(self._job.parts))
         parts = f"read_parquet([{listed}], hive_partitioning = false)"
-        rows = int(self._con.execute(f"SELECT count(*) FROM {parts}").fetchall()[0][0])
-        if rows == self._job.customers:
-            self._write(f"FROM {parts}", self._path)
+        try:
+            _require_each_once(self._con, parts, self._job)
+        except DataError:
+            self._clear()
+            raise
+        self._write(f"FROM {parts}", self._path)
         self._clear()
-        _require_each_once(rows, self._job)
 
     def _part(self, number: int) -> Path:
         return self._folder / f"{number:06}.parquet"

@@ -93,7 +93,9 @@ def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
         con.execute(
             f"EXPORT MODEL churn TO '{tmp_path}/c.sqlml'; IMPORT OR REPLACE MODEL churn FROM '{tmp_path}/c.sqlml'"
         ).fetchall()
-    assert run(con, sink(), moment)[1] == 0
+    named = {"moment": "as_of", "customers": "customers", "version": "version"}.get(change, change)
+    with pytest.warns(UserWarning, match=f"another one .*{named}.* begun anew"):
+        assert run(con, sink(), moment)[1] == 0
 
 
 def test_tables_and_folders_of_the_user_stay(con, tmp_path):
