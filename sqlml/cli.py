@@ -12,21 +12,24 @@ from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import duckdb
 import typer
 
 import sqlml
-from sqlml import behavior, demo, options, scoring, terminal
-from sqlml.behavior import EventSource
-from sqlml.catalog import Version
-from sqlml.connection import Connection
+from sqlml import demo, options, terminal
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
 from sqlml.options import BehaviorOptions
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier, literal
 from sqlml.terminal import Format
+
+if TYPE_CHECKING:
+    import sqlml.behavior
+    import sqlml.scoring
+    from sqlml.catalog import Version
+    from sqlml.connection import Connection
 
 app = typer.Typer(
     name="sqlml",
@@ -150,22 +153,26 @@ def map_command(
         raise typer.BadParameter("name at least one of --events, --customers, --items")
     given = {"customer": customer, "time": time, "type": type, "type_value": type_value, "item": item,
              "amount": amount, "quantity": quantity, "known_at": known_at, "where": where}  # fmt: skip
-    sources = [EventSource(relation, **{name: _nth(name, values, i, len(events or ())) for name, values in
-                                        given.items()}) for i, relation in enumerate(events or ())]  # fmt: skip
+    sources = []
+    for i, relation in enumerate(events or ()):
+        columns = {name: _nth(name, values, i, len(events or ())) for name, values in given.items()}
+        sources.append(sqlml.behavior.EventSource(relation, **columns))
     with sqlml.connect(db if db.exists() else ":memory:") as con:
-        views = [behavior.events_view(con.native, sources)] if sources else []
+        views = [sqlml.behavior.events_view(con.native, sources)] if sources else []
         if customers:
-            views.append(behavior.entity_view(con.native, behavior.CUSTOMERS, "customer_id", customers, customer_key))
+            views.append(
+                sqlml.behavior.entity_view(con.native, sqlml.behavior.CUSTOMERS, "customer_id", customers, customer_key)
+            )
         elif sources:
-            views.append(behavior.ids_view(con.native))
+            views.append(sqlml.behavior.ids_view(con.native))
         if items:
-            views.append(behavior.entity_view(con.native, behavior.ITEMS, "item_id", items, item_key))
+            views.append(sqlml.behavior.entity_view(con.native, sqlml.behavior.ITEMS, "item_id", items, item_key))
     script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(filter(None, views))
     print(script)
     if dry_run:
         return
     with sqlml.connect(db) as con:
-        behavior.write(con.native, script)
+        sqlml.behavior.write(con.native, script)
     terminal.tell(f"Written. Next: sqlml check --db {db}, then sqlml train churn --db {db} --horizon 90d")
 
 
@@ -173,11 +180,11 @@ def map_command(
 def check(db: Database) -> None:
     """Report every breach of the behaviour contract, with counts and the SQL that shows the rows."""
     with terminal.open_database(db, read_only=True) as con:
-        relations = behavior.read(con.native)
-        known = behavior.facts(con.native)
+        relations = sqlml.behavior.read(con.native)
+        known = sqlml.behavior.facts(con.native)
         print(f"{known.n_events:,} events of {known.n_customers:,} customers, "
               f"{known.first_event:%Y-%m-%d %H:%M} to {known.newest_event:%Y-%m-%d %H:%M} (UTC)")  # fmt: skip
-        findings = list(behavior.check(con.native, relations, ("error", "warning", "note")))
+        findings = list(sqlml.behavior.check(con.native, relations, ("error", "warning", "note")))
         for finding in findings:
             print(f"{finding.severity}: {finding.count:,} {finding.text}\n    {' '.join(finding.sql.split())};")
     if any(f.severity == "error" for f in findings):
@@ -281,14 +288,14 @@ def score(
 
       sqlml score churn --to churn.parquet --as-of 2026-01-01
     """
-    path = Path(to) if Path(to).suffix.lower() in scoring.FORMATS else None
+    path = Path(to) if Path(to).suffix.lower() in sqlml.scoring.FORMATS else None
     with terminal.open_database(db, read_only=path is not None) as con, on_stderr(f"Scoring {model}") as stage:
-        sink: scoring.Sink = scoring.Table(con, to) if path is None else scoring.File(con, path)
-        job = scoring.job(con, model, as_of)
+        sink: sqlml.scoring.Sink = sqlml.scoring.Table(con, to) if path is None else sqlml.scoring.File(con, path)
+        job = sqlml.scoring.job(con, model, as_of)
         done = sink.begin(job)
         if done:
             terminal.tell(f"Going on with the run that was stopped: {done} of {job.parts} parts are written.")
-        scoring.score(con, job, sink, stage("parts"), done)
+        sqlml.scoring.score(con, job, sink, stage("parts"), done)
         terminal.tell(f"Scored {job.customers:,} customers with {model} version {job.version} into {to}.")
 
 

@@ -91,7 +91,7 @@ class Registry:
 
     def _register(self, version: Version, udf: Udf) -> None:
         name = udf_name(udf.kind, version.version_id)
-        if name in self._scorers or self._exists(name):
+        if name in self._scorers:
             return
         root = weakref.ref(self._root)
 
@@ -109,17 +109,17 @@ class Registry:
         scorer = udf.side(load)
         struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
         types: list[Any] = [duckdb.sqltype(each) for each in udf.takes] or [struct]
-        self._root.create_function(
-            name,
-            scorer,
-            types,
-            duckdb.sqltype(udf.returns),
-            type=PythonUDFType.ARROW,
-            null_handling=FunctionNullHandling.SPECIAL,
-        )
+        try:
+            self._root.create_function(
+                name,
+                scorer,
+                types,
+                duckdb.sqltype(udf.returns),
+                type=PythonUDFType.ARROW,
+                null_handling=FunctionNullHandling.SPECIAL,
+            )
+        except duckdb.CatalogException as error:
+            if "already exists" in str(error):  # another connection to the same database made it
+                return
+            raise
         self._scorers[name] = _alive[name] = scorer
-
-    def _exists(self, name: str) -> bool:
-        query = "SELECT count(*) FROM duckdb_functions() WHERE function_name = ?"
-        with self._root.cursor() as cursor:
-            return bool(cursor.execute(query, [name]).fetchall()[0][0])

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 import sqlml
-from sqlml.connection import Connection
 from sqlml.errors import DataError
 from sqlml.queries import identifier, literal
 from sqlml.statements import (
@@ -28,6 +28,9 @@ from sqlml.statements import (
     ShowModels,
     parse,
 )
+
+if TYPE_CHECKING:
+    from sqlml.connection import Connection
 
 RECORDS = (CreateModel, DescribeModel, ImportModel)
 SHORT = "* REPLACE (value::FLOAT AS value, low::FLOAT AS low, high::FLOAT AS high)"

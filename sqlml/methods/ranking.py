@@ -21,7 +21,7 @@ from sqlml.training import Watch
 Scores = NDArray[np.float32]
 Matrix: TypeAlias = Any
 """Items by items: an array, or a compressed sparse one."""
-Sparse: TypeAlias = scipy.sparse.csr_array
+Sparse: TypeAlias = "scipy.sparse.csr_array"
 DECAY = "decay"
 DECAYS = (1.0, 0.9, 0.8, 0.7, 0.5, 0.3)
 """How much less the event before counts than the one after it: what validation chooses from."""
@@ -46,7 +46,7 @@ class Points:
     spread: Scores
 
 
-Scorer = Callable[[Log], Sparse | Points]
+Scorer = Callable[[Log], "Sparse | Points"]
 """Log → the score of every item after each history, (customers, items); what a sparse one leaves out is 0."""
 
 
