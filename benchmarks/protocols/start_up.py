@@ -1,7 +1,7 @@
 """Seconds from nothing: the help of the command line, the first score of a fresh process, each beside its imports.
 
-Every run is a process of its own; both sides take turns, five repeats each after one to warm up the file system, which also writes what Python keeps of its compilation.
-`ratio` is that of the medians; below the goal is good.
+Every run is a process of its own; both sides take turns, five repeats each after one that warms up the file system and
+leaves Python's byte code. `ratio` is that of the medians; below the goal is good.
 """
 
 from __future__ import annotations
