@@ -15,11 +15,11 @@ from benchmarks import protocols, report
 def main() -> int:
     """Run the protocols asked for, or show what is stored."""
     arguments = _arguments()
-    names = arguments.protocols or list(protocols.NAMES)
+    names = [each for name in arguments.protocols or protocols.NAMES for each in protocols.GROUPS.get(name, (name,))]
     if arguments.list:
         print("\n".join(f"{name}: {_purpose(name)}" for name in protocols.NAMES))
     elif arguments.readme:
-        report.update_readme(protocols.NAMES)
+        report.update_pages(protocols.NAMES, protocols.GROUPS["speed"])
     elif arguments.markdown:
         print("\n\n".join(f"### {name}\n\n{report.markdown(report.stored(name))}" for name in names))
     elif len(names) > 1:
@@ -31,14 +31,15 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("protocols", nargs="*", metavar="PROTOCOL", help="Default: all.")
+    parser.add_argument("protocols", nargs="*", metavar="PROTOCOL", help="Default: all. speed: those of speed.")
     parser.add_argument("--list", action="store_true", help="Say which protocols there are.")
     parser.add_argument("--quick", action="store_true", help="Small data; prints and stores nothing.")
     parser.add_argument("--markdown", action="store_true", help="Print the stored results as markdown.")
-    parser.add_argument("--readme", action="store_true", help="Put the stored results into README.md.")
+    parser.add_argument("--readme", action="store_true", help="Put the stored results into README.md and docs.")
     arguments = parser.parse_args()
-    if unknown := set(arguments.protocols) - set(protocols.NAMES):
-        parser.error(f"no protocol {', '.join(sorted(unknown))}; there are {', '.join(protocols.NAMES)}")
+    known = (*protocols.NAMES, *protocols.GROUPS)
+    if unknown := set(arguments.protocols) - set(known):
+        parser.error(f"no protocol {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return arguments
 
 

@@ -7,15 +7,22 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import plots
+
 Row = Mapping[str, object]
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "speed.md")
+GROWTH = ROOT / "docs" / "growth.svg"
 NOTHING = "No run is stored."
+CASE = ("case", "events", "stage", "method", "side")
+"""The columns that say what a row is of."""
+_GOAL = re.compile(r"(\w[\w ]*?) (<=|>=) ([\d.]+)")
 PACKAGES = (
     "sqlml",
     "duckdb",
@@ -86,18 +93,40 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
     return page
 
 
-def readme_tables(names: Sequence[str]) -> dict[str, str]:
-    """The stored results as the README shows them: of populations, all customers. What was never run says so."""
-    shown = {name: [{k: v for k, v in row.items() if k != "customers"} for row in stored(name)
+def tables(names: Sequence[str], of_speed: Sequence[str]) -> dict[str, str]:
+    """The stored results as the pages show them: of populations, all customers. What was never run says so.
+
+    Beside the protocols there is `speed`: each goal of theirs, and whether it is reached.
+    """
+    shown: dict[str, list[Row]] = {name: [{k: v for k, v in row.items() if k != "customers"} for row in stored(name)
                     if row.get("customers") in (None, "all")] for name in names}  # fmt: skip
+    shown["speed"] = [goal for name in of_speed for goal in goals(name, stored(name))]
     return {name: markdown(rows) if rows else NOTHING for name, rows in shown.items()}
 
 
-def update_readme(names: Sequence[str]) -> None:
-    """Refresh the tables of README.md from the stored results."""
-    readme = ROOT / "README.md"
-    tables = readme_tables(names)
-    readme.write_text(with_tables(readme.read_text(encoding="utf-8"), tables), encoding="utf-8")
+def goals(name: str, rows: Sequence[Row]) -> Iterator[Row]:
+    """Each row that has a goal, such as `p50_ms <= 5, p99_ms <= 10`: its figures, and which of them reach it."""
+    for row in rows:
+        asked = [each for each in _GOAL.findall(str(row.get("goal") or "")) if row.get(each[0]) is not None]
+        if not asked:
+            continue
+        reached = [(row[column] <= float(limit)) == (sign == "<=") for column, sign, limit in asked]  # type: ignore[operator]
+        yield {
+            "protocol": name,
+            "case": ", ".join(_shown(row[column]) for column in CASE if column in row),
+            "figures": ", ".join(f"{column} {_shown(row[column])}" for column, _, _ in asked),
+            "goal": ", ".join(" ".join(each) for each in asked),
+            "reached": "yes" if all(reached) else "no" if not any(reached) else "in part",
+        }
+
+
+def update_pages(names: Sequence[str], of_speed: Sequence[str]) -> None:
+    """Refresh the tables of the pages, and the plot of growth, from the stored results."""
+    found = tables(names, of_speed)
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), found), encoding="utf-8")
+    if rows := stored("growth"):
+        plots.growth(rows, GROWTH)
 
 
 def _shown(value: object) -> str:

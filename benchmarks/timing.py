@@ -21,3 +21,14 @@ def seconds(run_once: Callable[[], object]) -> float:
     started = time.perf_counter()
     run_once()
     return time.perf_counter() - started
+
+
+def compared(found: NDArray[np.float64]) -> tuple[dict[str, object], dict[str, object]]:
+    """Of turns (repeats, 2): median seconds and range of each side; ours with the ratio to the other."""
+    medians, ratios = np.median(found, 0), found[:, 0] / found[:, 1]
+    ours, other = (
+        {"seconds": float(medians[side]), "range": [float(found[:, side].min()), float(found[:, side].max())]}
+        for side in range(2)
+    )
+    ratio = {"ratio": float(medians[0] / medians[1]), "ratio_range": [float(ratios.min()), float(ratios.max())]}
+    return {**ours, **ratio}, other

@@ -54,12 +54,27 @@ def test_a_peer_learns(peer):
     assert abs(scores.mean() - LABELS[1500:].mean()) < 0.06
 
 
-def test_the_tables_of_the_readme_are_those_of_the_results():
-    page = (report.ROOT / "README.md").read_text(encoding="utf-8")
-    tables = report.readme_tables(protocols.NAMES)
-    assert set(tables) == set(protocols.NAMES)
-    assert all(f"<!-- benchmark:{name} -->" in page for name in tables)
-    assert report.with_tables(page, tables) == page
+def test_the_tables_of_the_pages_are_those_of_the_results():
+    pages = [page.read_text(encoding="utf-8") for page in report.PAGES]
+    tables = report.tables(protocols.NAMES, protocols.GROUPS["speed"])
+    assert set(tables) == {*protocols.NAMES, "speed"}
+    assert all(any(f"<!-- benchmark:{name} -->" in page for page in pages) for name in tables)
+    assert [report.with_tables(page, tables) for page in pages] == pages
+
+
+def test_goals_are_read_off_the_rows():
+    rows = [
+        {"case": "a", "p50_ms": 4.0, "p99_ms": 12.0, "goal": "p50_ms <= 5, p99_ms <= 10"},
+        {"case": "b", "times Some Peer": 3.5, "goal": "times Some Peer >= 3"},
+        {"case": "c", "growth": None, "peak_gib": 7.0, "goal": "growth <= 1.15, peak_gib <= 6"},
+        {"case": "d", "ratio": 1.0, "goal": None},
+    ]
+    found = [(row["case"], row["goal"], row["reached"]) for row in report.goals("x", rows)]
+    assert found == [
+        ("a", "p50_ms <= 5, p99_ms <= 10", "in part"),
+        ("b", "times Some Peer >= 3", "yes"),
+        ("c", "peak_gib <= 6", "no"),
+    ]
 
 
 def test_a_run_without_data_stores_nothing(monkeypatch):

@@ -9,7 +9,19 @@ NAMES = (
     "tabular",
     "scoring_speed",
     "scoring_tables",
+    "training_speed",
     "start_up",
     "point_latency",
     "growth",
 )
+GROUPS = {
+    "speed": (
+        "scoring_speed",
+        "scoring_tables",
+        "training_speed",
+        "recommend_speed",
+        "start_up",
+        "point_latency",
+        "growth",
+    )
+}

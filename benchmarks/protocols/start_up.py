@@ -13,8 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 import sqlml
 from benchmarks import timing
 from benchmarks.report import Row
@@ -55,15 +53,6 @@ def _compared(case: str, ours: str, bare: str, goal: float, path: Path, repeats:
     process(ours)
     process(bare)
     found = timing.turns(lambda: process(ours), lambda: process(bare), repeats)
-    ratios = found[:, 0] / found[:, 1]
-    medians = np.median(found, 0)
-    yield {
-        "case": case, "side": "sqlml", "seconds": float(medians[0]),
-        "range": [float(found[:, 0].min()), float(found[:, 0].max())],
-        "ratio": float(medians[0] / medians[1]), "ratio_range": [float(ratios.min()), float(ratios.max())],
-        "goal": f"<= {goal}",
-    }  # fmt: skip
-    yield {
-        "case": case, "side": bare, "seconds": float(medians[1]),
-        "range": [float(found[:, 1].min()), float(found[:, 1].max())],
-    }  # fmt: skip
+    mine, other = timing.compared(found)
+    yield {"case": case, "side": "sqlml", **mine, "goal": f"ratio <= {goal}"}
+    yield {"case": case, "side": bare, **other}

@@ -30,6 +30,7 @@ from benchmarks.report import Row
 from sqlml.queries import literal
 
 Scores = NDArray[np.float64]
+Part = tuple[NDArray[np.int64], NDArray[np.int64]]
 PEERS = ("logistic", "mlp", "lightgbm_default", "lightgbm_small", "xgboost", "catboost")
 OURS = "sqlml"
 FOLDS, QUICK_FOLDS, DRAWS, QUICK_DRAWS = 5, 2, 2_000, 200
@@ -68,25 +69,44 @@ class Found:
 def run(*, is_quick: bool) -> list[Row]:
     """All tables that are there; a quick run takes two folds of the first."""
     rows: list[Row] = []
-    cases = [case for case in CASES if _file(case).exists()] if FOLDER in os.environ else []
+    cases = [case for case in CASES if file(case).exists()] if FOLDER in os.environ else []
     for case in cases[: 1 if is_quick else None]:
         rows += _case(case, QUICK_FOLDS if is_quick else FOLDS, QUICK_DRAWS if is_quick else DRAWS)
     return rows
 
 
-def _file(case: Case) -> Path:
+def file(case: Case) -> Path:
+    """Where its table lies."""
     return Path(os.environ[FOLDER]) / f"{case.name}.parquet"
+
+
+def load(con: sqlml.Connection, case: Case) -> tuple[pd.DataFrame, NDArray[np.int64], list[Part]]:
+    """Make the table `data`; its inputs and labels as the peers take them, and the folds: (training, test) rows."""
+    con.execute(f"CREATE TABLE data AS SELECT row_number() OVER () AS n, * FROM {literal(str(file(case)))}").fetchall()
+    frame = con.native.sql("FROM data ORDER BY n").df()
+    labels = frame[case.label].astype(int).to_numpy()
+    parts = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(labels, labels))
+    return frame.drop(columns=["n", case.label, case.key, *case.exclude]), labels, parts
+
+
+def mark(con: sqlml.Connection, training: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+    """Make the table `marks`: which rows are learnt from, and which are tested on."""
+    marks = pd.DataFrame({"n": np.r_[training, test] + 1, "is_test": [False] * len(training) + [True] * len(test)})
+    con.register("marks", marks)
+
+
+def create(case: Case) -> str:
+    """The statement that learns from the rows that `mark` named."""
+    exclude = ", ".join(map(literal, ("n", *case.exclude)))
+    return f"""CREATE OR REPLACE MODEL m OPTIONS (
+        task = 'classification', label = '{case.label}', key = '{case.key}', exclude = [{exclude}])
+        AS SELECT data.* FROM data JOIN marks USING (n) WHERE NOT is_test"""
 
 
 def _case(case: Case, folds: int, draws: int) -> list[Row]:
     with sqlml.connect() as con:
-        con.execute(
-            f"CREATE TABLE data AS SELECT row_number() OVER () AS n, * FROM {literal(str(_file(case)))}"
-        ).fetchall()
-        frame = con.native.sql("FROM data ORDER BY n").df()
-        labels = frame[case.label].astype(int).to_numpy()
-        parts = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(labels, labels))[:folds]
-        inputs = frame.drop(columns=["n", case.label, case.key, *case.exclude])
+        inputs, labels, parts = load(con, case)
+        parts = parts[:folds]
         found = {OURS: _ours(con, case, parts, len(labels))}
         for peer in PEERS:
             found[peer] = _peer(peer, inputs, labels, parts)
@@ -95,16 +115,12 @@ def _case(case: Case, folds: int, draws: int) -> list[Row]:
     return list(_rows(case, labels, parts, tested, found, draws))
 
 
-def _ours(con: sqlml.Connection, case: Case, parts: list[tuple[NDArray[Any], NDArray[Any]]], rows: int) -> Found:
+def _ours(con: sqlml.Connection, case: Case, parts: list[Part], rows: int) -> Found:
     found = Found(np.zeros(rows), [], [], [])
-    exclude = ", ".join(map(literal, ("n", *case.exclude)))
     for training, test in parts:
-        marks = pd.DataFrame({"n": np.r_[training, test] + 1, "is_test": [False] * len(training) + [True] * len(test)})
-        con.register("marks", marks)
+        mark(con, training, test)
         started = time.perf_counter()
-        con.execute(f"""CREATE OR REPLACE MODEL m OPTIONS (
-            task = 'classification', label = '{case.label}', key = '{case.key}', exclude = [{exclude}])
-            AS SELECT data.* FROM data JOIN marks USING (n) WHERE NOT is_test""").fetchall()
+        con.execute(create(case)).fetchall()
         found.seconds.append(time.perf_counter() - started)
         con.execute(
             "CREATE OR REPLACE TABLE test AS SELECT data.* FROM data JOIN marks USING (n) WHERE is_test"
@@ -121,9 +137,7 @@ def _ours(con: sqlml.Connection, case: Case, parts: list[tuple[NDArray[Any], NDA
     return found
 
 
-def _peer(
-    peer: str, inputs: pd.DataFrame, labels: NDArray[Any], parts: list[tuple[NDArray[Any], NDArray[Any]]]
-) -> Found:
+def _peer(peer: str, inputs: pd.DataFrame, labels: NDArray[Any], parts: list[Part]) -> Found:
     """A peer fits, then the round trip of a score: its own table of inputs to probabilities."""
     found = Found(np.zeros(len(labels)), [], [], [])
     fit = import_module(f"benchmarks.peers.tables.{peer}").fit
@@ -140,7 +154,7 @@ def _peer(
 def _rows(
     case: Case,
     labels: NDArray[Any],
-    parts: list[tuple[NDArray[Any], NDArray[Any]]],
+    parts: list[Part],
     tested: NDArray[Any],
     found: Mapping[str, Found],
     draws: int,
