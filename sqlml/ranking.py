@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from sqlml.blending import LEAST_GAIN, Examples, blended, gain, ideal
@@ -161,7 +162,7 @@ class Blended:
         together = min(size * CHUNKS_READ, MOST_READ)
         for start in range(0, len(log), together):
             read = log.of(np.arange(start, min(start + together, len(log))))
-            linked = Sparse((len(read), log.n_items), dtype=np.float32)
+            linked = scipy.sparse.csr_array((len(read), log.n_items), dtype=np.float32)
             pointed = []
             for scorer, share in self._parts:
                 found = _scaled(scorer(read), share)
@@ -269,9 +270,11 @@ def _scaled(found: Sparse | Points, share: float) -> Sparse | Points:
         variance = ((found.histories @ found.spread) * found.histories).sum(1)
         return dataclasses.replace(found, histories=found.histories * _factors(variance, share)[:, None])
     n, lengths = found.shape[1], np.diff(found.indptr)
-    squares = Sparse((found.data**2, found.indices, found.indptr), shape=found.shape).sum(1)
+    squares = scipy.sparse.csr_array((found.data**2, found.indices, found.indptr), shape=found.shape).sum(1)
     factors = _factors(squares / n - (found.sum(1) / n) ** 2, share)
-    return Sparse((found.data * np.repeat(factors, lengths), found.indices, found.indptr), shape=found.shape)
+    return scipy.sparse.csr_array(
+        (found.data * np.repeat(factors, lengths), found.indices, found.indptr), shape=found.shape
+    )
 
 
 def _product(histories: Scores, items: jax.Array) -> Scores:

@@ -11,7 +11,7 @@ import scipy
 
 from sqlml.logs import Log
 from sqlml.methods.base import Weights, one, silent
-from sqlml.methods.ranking import DECAY, DECAYS, Scorer, Sparse, decayed
+from sqlml.methods.ranking import DECAY, DECAYS, Scorer, decayed
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
 
@@ -25,7 +25,7 @@ class Content:
 
     def fit(self, log: Log, options: ModelOptions, watch: Watch = silent, start: Weights | None = None) -> Weights:
         """Keep which items each word is said of; what the words are is not needed."""
-        words = log.words if log.words is not None else Sparse((0, log.n_items), dtype=np.float32)
+        words = log.words if log.words is not None else scipy.sparse.csr_array((0, log.n_items), dtype=np.float32)
         watch(1, 1, float("nan"))
         starts, items = words.indptr.astype(np.int32), words.indices.astype(np.int32)
         return {"starts": starts, "items": items, "strength": words.data, DECAY: one(1)}
@@ -33,7 +33,9 @@ class Content:
     def scorer(self, weights: Weights, n_items: int) -> Scorer:
         """How much of what was said of the history is said of each item."""
         starts, decay = weights["starts"], weights[DECAY].item()
-        words = Sparse((weights["strength"], weights["items"], starts), shape=(len(starts) - 1, n_items))
+        words = scipy.sparse.csr_array(
+            (weights["strength"], weights["items"], starts), shape=(len(starts) - 1, n_items)
+        )
         of_items = scipy.sparse.csr_array(words.T)
         return lambda log: log.matrix(log.weights * decayed(log, decay)) @ of_items @ words
 

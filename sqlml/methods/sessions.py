@@ -51,7 +51,11 @@ class Sessions:
             histories = log.matrix(log.weights * decayed(log, decay) * rarity[log.items])
             blocks = (histories[start : start + BLOCK] @ towards for start in range(0, len(log), BLOCK))
             nearest = [strongest(block, NEIGHBOURS) @ kept for block in blocks]
-            return scipy.sparse.vstack(nearest, "csr") if nearest else Sparse((0, n_items), dtype=np.float32)
+            return (
+                scipy.sparse.vstack(nearest, "csr")
+                if nearest
+                else scipy.sparse.csr_array((0, n_items), dtype=np.float32)
+            )
 
         return near
 
