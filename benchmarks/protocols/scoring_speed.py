@@ -2,8 +2,9 @@
 
 `forward` is a jitted 16-64-32-1 network called on 2048 rows at a time. On two threads it is compared in both ways that
 two threads can be used: in one loop over the batches, as a user would write it, where XLA spreads each call; and in two
-loops at once, each over half of the batches. Both sides of a comparison take turns, five repeats each; speeds are the
-median and the range. The model scored by id is trained for three epochs in two folds: its quality does not matter here.
+loops at once, each over half of the batches. A UDF that does nothing shows what the way alone costs. Both sides of a
+comparison take turns, five repeats each; speeds are the median and the range. The model scored by id is trained for
+three epochs in two folds: its quality does not matter here.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ def _path(chunks: int, threads: int) -> Iterator[Row]:
     forward = _network()
     with duckdb.connect(config={"threads": threads}) as con, ThreadPoolExecutor(threads) as pool:
         matrix = _table(con, chunks)
-        scorer = _register(con, forward)
+        scorers = _register(con, "f", forward), _register(con, "idle", _idle)
         fields = ", ".join(f"'{name}': {name}" for name in COLUMNS)
-        query = f"SELECT avg(f({{{fields}}})) FROM t"
+        query, idle = (f"SELECT avg({name}({{{fields}}})) FROM t" for name in ("f", "idle"))
         for loops in range(1, threads + 1):
             yield from _compared(
-                f"path, {threads} thread{'s' if threads > 1 else ''}",
+                _case(threads),
                 chunks * CHUNK,
                 ("struct UDF in DuckDB", lambda: _value(con, query)),
                 (
@@ -63,8 +64,25 @@ def _path(chunks: int, threads: int) -> Iterator[Row]:
                 ),
                 PATH_GOAL,
             )
-        con.remove_function("f")
-        del scorer
+        idle_seconds = np.array([timing.seconds(lambda: _value(con, idle)) for _ in range(timing.REPEATS)])
+        speeds = chunks * CHUNK / idle_seconds
+        yield {
+            "case": _case(threads), "side": "struct UDF that does nothing", "rows": chunks * CHUNK,
+            "rows_per_second": float(np.median(speeds)), "range": [float(speeds.min()), float(speeds.max())],
+            "seconds": float(np.median(idle_seconds)),
+        }  # fmt: skip
+        for name in ("f", "idle"):
+            con.remove_function(name)
+        del scorers
+
+
+def _case(threads: int) -> str:
+    return f"path, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _idle(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """In place of a network: what is left is the way of a batch."""
+    return inputs[0]
 
 
 def _network() -> Forward:
@@ -93,12 +111,12 @@ def _table(con: duckdb.DuckDBPyConnection, chunks: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(stacked, np.float32)
 
 
-def _register(con: duckdb.DuckDBPyConnection, forward: Forward) -> Scorer:
+def _register(con: duckdb.DuckDBPyConnection, name: str, forward: Forward) -> Scorer:
     """As the registry does for a stored version."""
     udf = registry.kind("score")
     scorer = Scorer(udf, lambda: forward)
     con.create_function(
-        "f",
+        name,
         scorer,
         [duckdb.struct_type(dict.fromkeys(COLUMNS, "FLOAT"))],
         duckdb.sqltype(udf.returns),
