@@ -83,7 +83,7 @@ def main() -> None:
 def _interrupted(number: int, frame: FrameType | None) -> None:
     """Leave at once: an exception could be swallowed inside a callback, and a killed transaction leaves no trace."""
     show_cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""
-    terminal.tell(f"{show_cursor}Interrupted; the statement that ran has written nothing.")
+    terminal.tell(f"{show_cursor}Interrupted; a statement that had not ended has written nothing.")
     os._exit(130)
 
 

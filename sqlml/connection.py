@@ -7,7 +7,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -216,6 +216,10 @@ class Connection:
 
     def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
+        with rows or nullcontext():  # DuckDB runs nothing else beside rows that are not read to their end
+            return self._shown(statement, parameters, database, rows)
+
+    def _shown(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         if isinstance(statement, ShowModels | DescribeModel):
             with self._root.cursor() as cursor:
                 return _show(Catalog(cursor, database), statement)

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import behavior, catalog, evaluation, queries, registry, targets
+from sqlml import behavior, catalog, evaluation, queries, registry, tabular, targets
 from sqlml.catalog import Catalog, Version
 from sqlml.errors import DataError, ModelError, did_you_mean, first_line
 from sqlml.evaluation import HeldOut
@@ -38,10 +38,10 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.RecordBat
             f"A recommender is judged by the next step of every customer: EVALUATE MODEL {name}, without a query."
         )
     place.registry.register(version)
-    place.cursor.register(ARROW, rows.read_all())
+    given = tabular.load(place.cursor, rows, ARROW)
     with store.snapshot():
-        found, in_sample = _found(place.cursor, version, rows.schema.names)
-    place.cursor.unregister(ARROW)
+        found, in_sample = _found(place.cursor, version, list(given))
+    place.cursor.execute(f"DROP TABLE {ARROW}").fetchall()
     if not len(found):
         raise DataError("No row of the query has both an answer and a label.")
     target = version.encoder.target

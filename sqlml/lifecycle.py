@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
 from sqlml.catalog import ROLLED_BACK, Catalog, Version
-from sqlml.errors import ModelError
+from sqlml.errors import ModelError, SqlmlError
 from sqlml.registry import Registry
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ def storing(place: Workplace, store: Catalog, version: Version) -> Iterator[None
         with store.transaction():
             yield
     except BaseException:
-        with place.cursor.cursor() as other:
+        with suppress(duckdb.Error, SqlmlError), place.cursor.cursor() as other:
             found = {each.version_id for each in Catalog(other, place.database).versions(promoted=False)}
-        if version.version_id not in found:
-            place.registry.remove(version.version_id)
+            if version.version_id not in found:
+                place.registry.remove(version.version_id)
         raise
 
 

@@ -50,7 +50,7 @@ from sqlml.planning import Plan
 from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
-from sqlml.tabular import Learned, Loaded
+from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, require_method
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Encoder, Target
@@ -60,7 +60,7 @@ CALIBRATION, BACKGROUND = "calibration", "background"
 WITH_GAPS = {BACKGROUND, MAP_INPUTS}
 """Stored rows of inputs, in which what is missing is NaN."""
 TIMED_BATCHES = 10
-PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy")
+PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy", "scipy")
 
 
 def create_behavior_model(
@@ -232,13 +232,13 @@ def create_query_model(
     asked = recipes[0]
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
-    loaded = tabular.load(place.cursor, rows, asked.max_examples)
-    types = loaded.types
+    types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
         return _create_row_segments(
-            place, store, name, asked, loaded, query, is_replace=is_replace, is_gated=rival is not None
+            place, store, name, asked, types, query, is_replace=is_replace, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
+    given, drawn = tabular.draw(place.cursor, types, asked)
     task = QUERY_TASKS[target.kind]
     for method in {recipe.method for recipe in recipes} - {"auto"}:
         require_method(task, method)
@@ -259,14 +259,14 @@ def create_query_model(
         encoder=learned.encoder,
         input_sql=macros.fields(learned.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={"rows": loaded.given, "rows_with_label": learned.n_rows},
+        fingerprint={**given, "rows_learnt_from": learned.n_rows},
         seconds=time.monotonic() - started,
         weights=weights,
         features=_features(learned.encoder, learned.dropped),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
         gate=_gate(rival, before, learned, target),
         trials=_trials(learned.trials),
-        warnings=[*loaded.warnings, *learned.warnings],
+        warnings=[*drawn, *learned.warnings],
         training_log=learned.log,
         functions=task.named(name),
     )
@@ -279,7 +279,7 @@ def _create_row_segments(
     store: Catalog,
     name: str,
     asked: QueryOptions,
-    loaded: Loaded,
+    types: Mapping[str, str],
     query: str,
     *,
     is_replace: bool,
@@ -291,26 +291,27 @@ def _create_row_segments(
     if asked.method not in ("auto", QueryOptions.method):
         require_method(task, asked.method)
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
+    given, drawn = tabular.draw(place.cursor, types, asked)
     with place.progress(f"Training {name}") as stage:
         so_far = _row_numbers_so_far(store, name)
-        learned = tabular.learn_segments(place.cursor, loaded.types, asked, so_far, stage)
+        learned = tabular.learn_segments(place.cursor, types, asked, so_far, stage)
     found = learned.found
     new = NewVersion(
         model=name,
         task=task.name,
         tested="by resampling",
         options=learned.options,
-        key_type=loaded.types.get(str(asked.key)),
+        key_type=types.get(str(asked.key)),
         query=query,
         encoder=found.encoder,
         input_sql=macros.fields(found.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={"rows": loaded.given},
+        fingerprint=given,
         seconds=time.monotonic() - started,
         weights={**_weights(found.state, Calibration()), BACKGROUND: found.background, **found.drawn},
         features=_features(found.encoder, learned.dropped),
         trials=_trials(learned.trials),
-        warnings=[*loaded.warnings, *learned.warnings],
+        warnings=[*drawn, *learned.warnings],
         training_log=(),
         functions=task.named(name),
         segments=found.rows,

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from sqlml.training import Watch
 
 PART_EVENTS, PART_CUSTOMERS = 10_000_000, 500_000
-"""A part has about so many events, and no more customers."""
+"""A part is whole with so many events, or so many customers, or half of each."""
 WRITTEN, UNFINISHED = "Scores written by sqlml", "Scores that sqlml has not written to the end: "
 """Comments by which tables are known that may be replaced, or gone on with."""
 SUFFIX = "unfinished"
 """What stands behind the name of a result that is not whole yet."""
 DONE, ABOUT = "done", "job.json"
+TOO_LARGE = ("HUGEINT", "UHUGEINT")
+"""Types of ids that become inexact in a parquet file."""
 FORMATS = (".parquet", ".csv", ".json")
 
 
@@ -97,19 +99,18 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     moment = str(con.execute(f"SELECT {asked}").fetchall()[0][0])
     has_customers = bool(behavior.read(con.native).customers)
     ids = queries.text(f"functions/all_ids{'_with_customers' if has_customers else ''}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE sqlml_customers AS {ids}").fetchall()
-    query = "SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR FROM temp.sqlml_customers"
-    customers, checksum = con.execute(query).fetchall()[0]
+    sizes = {"events": PART_EVENTS, "customers": PART_CUSTOMERS, "whole": PART_EVENTS * PART_CUSTOMERS}
+    divided = queries.text("functions/parts", ids=ids)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE sqlml_customers AS {divided}", sizes).fetchall()
+    query = """SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR, coalesce(max(part), 0) + 1
+               FROM temp.sqlml_customers"""
+    customers, checksum, parts = con.execute(query).fetchall()[0]
     attributes = "0"
     if has_customers:
         query = "SELECT coalesce(bit_xor(hash(c)), 0)::VARCHAR FROM behavior.customers c"
         attributes = con.execute(query).fetchall()[0][0]
     query = f"SELECT count(*) FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)}"
     events = con.execute(query).fetchall()[0][0]
-    parts = max(math.ceil(events / PART_EVENTS), math.ceil(customers / PART_CUSTOMERS), 1)
-    con.execute(f"""CREATE OR REPLACE TEMP TABLE sqlml_customers AS
-        SELECT customer_id, ntile({parts}) OVER (ORDER BY customer_id) - 1 AS part
-        FROM temp.sqlml_customers""").fetchall()
     return Job(model, version.version, version.version_id, moment, parts, customers, checksum, attributes, events)
 
 
@@ -130,7 +131,8 @@ def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> No
 
 
 def _tell_of_another(job: Job, state: dict[str, Any]) -> None:
-    differing = [name for name, value in asdict(job).items() if state.get(name) != value]
+    now = asdict(job)
+    differing = sorted(name for name in {*now, *state} if state.get(name) != now.get(name))
     if state:
         warnings.warn(
             f"The unfinished run that stood here was another one ({', '.join(differing)} differ): begun anew.",
@@ -239,6 +241,9 @@ class File:
             raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
         if path.is_dir():
             raise DataError(f"{path} is a folder: name a file.")
+        kind = behavior.read(con.native).events.get("customer_id", "")
+        if kind in TOO_LARGE:
+            raise DataError(f"customer_id is {kind}, which the parts of a file (parquet) do not hold: name a table.")
 
     def begin(self, job: Job) -> int:
         """See `Sink`."""

@@ -25,7 +25,7 @@ from sqlml.tasks import METHODS, QUERY_TASKS
 from sqlml.training import Stage, together
 from sqlml.transforms import Calibration, Encoder, Target
 
-ROWS, EXAMPLES, ARROW = "sqlml_rows", "sqlml_examples", "sqlml_arrow_rows"
+ROWS, EXAMPLES, STREAM = "sqlml_rows", "sqlml_examples", "sqlml_stream"
 TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
 LEAK_AUC = 0.99
@@ -55,25 +55,8 @@ class Learned:
     log: Sequence[tuple[float, float]]
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """What the temporary table of rows holds: column → DuckDB type, and how many rows of those that were given."""
-
-    types: Mapping[str, str]
-    kept: int
-    given: int
-
-    @property
-    def warnings(self) -> list[str]:
-        """A note where not every row is learnt from."""
-        if self.kept == self.given:
-            return []
-        more = f"the {self.given:,} of the query are more than max_examples"
-        return [f"Learnt from {self.kept:,} rows, drawn by chance: {more}."]
-
-
-def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, most: int) -> Loaded:
-    """Keep the rows of the query in a temporary table; of more than `most`, about so many, drawn by chance.
+def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: str = ROWS) -> dict[str, str]:
+    """Keep the rows of a query, numbered, in a temporary table, which may spill to disk; column → DuckDB type.
 
     Raises:
         DataError: Two columns have one name, or the query fails in one of its rows.
@@ -81,21 +64,40 @@ def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, most: in
     lower = [name.lower() for name in rows.schema.names]
     if repeated := sorted({name for name in lower if lower.count(name) > 1}):
         raise DataError(f"The query has the column {repeated[0]} twice: name them apart with AS.")
-    cursor.register(ARROW, rows)
+    cursor.register(STREAM, rows)
     try:
-        cursor.execute(queries.text("rows/load", rows=ROWS, given=ARROW)).fetchall()
+        cursor.execute(queries.text("rows/load", table=table, stream=STREAM)).fetchall()
     except duckdb.InvalidInputException as error:
-        raise DataError(f"The query fails while its rows are read: {str(error).rpartition('Error: ')[2]}") from error
-    cursor.unregister(ARROW)
-    given = _count(cursor)
-    if given > most:
-        cursor.execute(queries.text("rows/draw", rows=ROWS), {"share": most / given}).fetchall()
-    described = cursor.execute(f"DESCRIBE {ROWS}").fetchall()
-    return Loaded({name: str(kind) for name, kind, *_ in described if name != "__sqlml_number"}, _count(cursor), given)
+        raise DataError(f"The query fails while its rows are read: {str(error).rpartition('IOError: ')[2]}") from error
+    finally:
+        cursor.unregister(STREAM)
+    described = cursor.execute(f"DESCRIBE {table}").fetchall()
+    return {name: str(kind) for name, kind, *_ in described if name != "__sqlml_number"}
 
 
-def _count(cursor: duckdb.DuckDBPyConnection) -> int:
-    return int(cursor.execute(f"SELECT count(*) FROM {ROWS}").fetchall()[0][0])
+def draw(
+    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions
+) -> tuple[dict[str, int], list[str]]:
+    """Of more rows with a label than `max_examples` keep about so many, by chance: (rows before, a note after).
+
+    Rows that a flag holds out are not learnt from, and stay.
+    """
+    known = "true" if options.label is None else f"{identifier(options.label)} IS NOT NULL"
+    given = {"rows": _count(cursor), "rows_with_label": _count(cursor, known)}
+    how, is_test = _split(types, options)
+    if how == "custom":
+        known += f" AND NOT coalesce({is_test}, false)"
+    examples = _count(cursor, known)
+    if examples <= options.max_examples:
+        return given, []
+    values = {"share": options.max_examples / examples, "seed": options.seed}
+    cursor.execute(queries.text("rows/draw", rows=ROWS, row=ROW, known=known), values).fetchall()
+    most = f"max_examples = {options.max_examples:,}"
+    return given, [f"Learnt from {_count(cursor, known):,} rows, drawn by chance: {examples:,} are more than {most}."]
+
+
+def _count(cursor: duckdb.DuckDBPyConnection, condition: str = "true") -> int:
+    return int(cursor.execute(f"SELECT count(*) FROM {ROWS} WHERE {condition}").fetchall()[0][0])
 
 
 def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions) -> Target:
@@ -214,7 +216,7 @@ def learn_segments(
     target = Target("segment")
     encoder, dropped = encoding.fit(cursor, f"{ROWS} {ROW}", inputs, options.bins, columns.MOST_LEVELS, target)
     data = encoding.read_arrays(
-        cursor, f"{ROWS} {ROW}", encoder, ["0"] * 3, "__sqlml_number - 1", "__sqlml_number"
+        cursor, f"{ROWS} {ROW}", encoder, ["0"] * 3, "row_number() OVER (ORDER BY __sqlml_number) - 1", "__sqlml_number"
     )  # nothing of a future is known
     options = replace(options, method="auto" if options.method == QueryOptions.method else options.method)
     task = QUERY_TASKS["segment"]

@@ -1,5 +1,6 @@
 """CREATE MODEL … AS SELECT …: labels of every kind, columns of every type, rows in any shape."""
 
+import json
 import re
 from pathlib import Path
 
@@ -174,31 +175,67 @@ def held_out(con, sql, **values):
     rows = con.sql(sql).to_arrow_reader()
     chosen = options.make(options.QueryOptions, values)
     with con.native.cursor() as cursor:
-        types = tabular.load(cursor, rows, chosen.max_examples).types
+        types = tabular.load(cursor, rows)
         how = tabular.hold_out(cursor, types, tabular.target_of(cursor, types, chosen), chosen)
         return how, cursor.sql(f"FROM {tabular.EXAMPLES}").to_arrow_table().to_pylist()
 
 
 def test_of_many_rows_a_share_is_drawn(con):
-    sql = "SELECT i, hash(i) % 100 AS x, hash(i) % 100 > 50 AS y FROM range(4_000) t(i)"
+    sql = "SELECT i, hash(i) % 100 AS x, CASE WHEN i < 4_000 THEN hash(i) % 100 > 50 END AS y FROM range(5_000) t(i)"
     for most in (1_000, 4_000):
         con.execute(f"""CREATE OR REPLACE MODEL m OPTIONS (
             label = 'y', key = 'i', method = 'logistic', folds = 2, max_examples = {most}) AS {sql}""").fetchall()
         newest = "version_id = (SELECT version_id FROM ml.models WHERE model = 'm')"
         told = one(con, f"SELECT count(*) FROM ml.warnings WHERE {newest} AND warning LIKE '%drawn by chance%'")
-        facts = "fingerprint->>'rows', fingerprint->>'rows_with_label'"
-        given, used = con.execute(f"SELECT {facts} FROM ml.versions WHERE {newest}").fetchall()[0]
-        assert int(given) == 4_000
+        facts = con.execute(f"SELECT fingerprint FROM ml.versions WHERE {newest}").fetchall()[0][0]
+        given, labelled, used = json.loads(facts).values()
+        assert (given, labelled) == (5_000, 4_000)
         assert told == (most == 1_000)
-        assert int(used) == 4_000 if most == 4_000 else 850 < int(used) < 1_150
+        assert used == 4_000 if most == 4_000 else 850 < used < 1_150
+    keys = "SELECT count(*), count(DISTINCT p.key), count_if(p.key::INT < 4_000) FROM ml.predictions p JOIN ml.versions USING (version_id)"
+    assert len(set(con.execute(f"{keys} WHERE version = 2 GROUP BY method").fetchall())) == 1
+
+
+def test_what_is_drawn_is_the_same_in_any_order(con):
+    drawn = []
+    for order in ("i", "hash(i)"):
+        with con.native.cursor() as cursor:
+            types = tabular.load(
+                cursor, con.sql(f"SELECT i, i % 2 AS y FROM range(9_000) t(i) ORDER BY {order}").to_arrow_reader()
+            )
+            chosen = options.make(options.QueryOptions, {"label": "y", "max_examples": 1_000})
+            tabular.draw(cursor, types, chosen)
+            drawn.append({i for (i,) in cursor.execute(f"SELECT i FROM {tabular.ROWS}").fetchall()})
+    assert drawn[0] == drawn[1]
+    assert 850 < len(drawn[0]) < 1_150
+
+
+def test_rows_that_a_flag_holds_out_are_not_drawn_from(con):
+    sql = "SELECT i, i < 3_000 AS held, i % 2 AS y FROM range(9_000) t(i)"
+    chosen = options.make(options.QueryOptions, {"label": "y", "split_column": "held", "max_examples": 1_000})
+    with con.native.cursor() as cursor:
+        types = tabular.load(cursor, con.sql(sql).to_arrow_reader())
+        given, told = tabular.draw(cursor, types, chosen)
+        held, learnt = cursor.execute(f"SELECT count_if(held), count_if(NOT held) FROM {tabular.ROWS}").fetchall()[0]
+    assert (given["rows"], held) == (9_000, 3_000)
+    assert 850 < learnt < 1_150
+    assert f"{learnt:,}" in told[0]
+    assert "6,000" in told[0]
 
 
 def test_a_query_that_fails_in_one_of_its_rows(con):
-    sql = "SELECT i, CASE WHEN i = 9_999 THEN error('row 9999 is bad') ELSE i % 2 END AS y FROM range(10_000) t(i)"
-    with pytest.raises(DataError, match="fails while its rows are read: row 9999 is bad"):
+    sql = "SELECT i, CASE WHEN i = 99_999 THEN error('Parse Error: bad') ELSE i % 2 END AS y FROM range(100_000) t(i)"
+    message = "fails while its rows are read: Invalid Input Error: Parse Error: bad"
+    with pytest.raises(DataError, match=message) as error:  # which holds on to what was being read
         con.execute(f"CREATE MODEL m OPTIONS (label = 'y') AS {sql}")
     assert con.catalog().models() == []
     assert one(con, "SELECT 42") == 42
+    con.execute("CREATE MODEL m OPTIONS (label = 'y', method = 'logistic') AS SELECT i, i % 2 AS y FROM range(99) t(i)")
+    with pytest.raises(DataError, match=message):
+        con.execute(f"EVALUATE MODEL m ON {sql}")
+    with pytest.raises(DataError, match="twice") as error:
+        con.execute("CREATE MODEL n OPTIONS (label = 'y') AS SELECT i, 1 AS y, 2 AS y FROM range(100_000) t(i)")
+    assert one(con, "SELECT 42") == 42, error
 
 
 def test_equal_rows_never_straddle_a_split(con):

@@ -174,3 +174,25 @@ def test_a_model_of_rows_is_no_model_of_customers(con):
     ).fetchall()
     with pytest.raises(ModelError, match=r"ml\.predict"):
         scoring.job(con, "rows", None)
+
+
+def test_parts_have_about_as_many_events(con, monkeypatch):
+    monkeypatch.setattr(scoring, "PART_CUSTOMERS", 1_000_000)
+    monkeypatch.setattr(scoring, "PART_EVENTS", 5_000)
+    con.execute(
+        "INSERT INTO main.shop_events SELECT * REPLACE (7 AS customer_id) FROM main.shop_events LIMIT 20_000"
+    ).fetchall()
+    todo = scoring.job(con, "churn", None)
+    sizes = con.execute("""SELECT part, count(*) AS n, sum(events) AS events FROM temp.sqlml_customers
+                           LEFT JOIN (SELECT customer_id, count(*) AS events FROM behavior.events GROUP BY 1) USING (customer_id)
+                           GROUP BY part ORDER BY part""").fetchall()
+    assert todo.parts > len(sizes) > 5  # one customer alone is more than a part
+    assert all(events < 5_500 for part, _, events in sizes[1:])
+    run(con, scoring.Table(con, "scores"))
+    assert one(con, "SELECT count(DISTINCT customer_id) FROM scores") == todo.customers
+
+
+def test_ids_that_parquet_does_not_hold(con, tmp_path):
+    con.execute("ALTER TABLE main.shop_events ALTER customer_id TYPE HUGEINT").fetchall()
+    with pytest.raises(DataError, match=r"HUGEINT.*name a table"):
+        scoring.File(con, tmp_path / "scores.csv")

@@ -1,4 +1,3 @@
--- sql/rows/draw.sql: a share of the rows, drawn by chance, numbered anew
-CREATE OR REPLACE TEMP TABLE {rows} AS
-SELECT * REPLACE (row_number() OVER (ORDER BY __sqlml_number) AS __sqlml_number)
-FROM {rows} WHERE hash('example', __sqlml_number) < $share * 2.0 ** 64
+-- sql/rows/draw.sql: keep a share of the rows that are learnt from, drawn by what stands in them; the others stay
+DELETE FROM {rows} {row}
+WHERE {known} AND hash((SELECT x FROM (SELECT {row}.* EXCLUDE (__sqlml_number)) x)::VARCHAR, $seed) >= $share * 2.0 ** 64
