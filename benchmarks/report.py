@@ -107,7 +107,7 @@ def tables(names: Sequence[str], of_speed: Sequence[str]) -> dict[str, str]:
 def goals(name: str, rows: Sequence[Row]) -> Iterator[Row]:
     """Each row that has a goal, such as `p50_ms <= 5, p99_ms <= 10`: its figures, and which of them reach it."""
     for row in rows:
-        asked = [each for each in _GOAL.findall(str(row.get("goal") or "")) if row.get(each[0]) is not None]
+        asked = [each for each in _GOAL.findall(str(row.get("goal") or "")) if row[each[0]] is not None]
         if not asked:
             continue
         reached = [(row[column] <= float(limit)) == (sign == "<=") for column, sign, limit in asked]  # type: ignore[operator]

@@ -55,11 +55,11 @@ def _path(chunks: int, threads: int) -> Iterator[Row]:
         query, idle = (f"SELECT avg({name}({{{fields}}})) FROM t" for name in ("f", "idle"))
         for loops in range(1, threads + 1):
             yield from _compared(
-                _case(threads),
+                f"{_case(threads)}, {loops} loop{'s' if loops > 1 else ''}",
                 chunks * CHUNK,
                 ("struct UDF in DuckDB", lambda: _value(con, query)),
                 (
-                    f"forward in memory, {loops} loop{'s' if loops > 1 else ''}",
+                    "forward in memory",
                     partial(_mean, pool, forward, matrix, loops),
                 ),
                 PATH_GOAL,

@@ -2,8 +2,8 @@
 
 Four fifths of the rows are learnt from, AUC is of the others. CREATE MODEL holds out, cross-validates, calibrates,
 tests and explains as well; CatBoost fits, nothing else. Both sides take turns, five repeats each; `first` are the
-seconds of our first run, with its compilations. `ratio` is that of the medians; 1 or less at
-equal or better AUC is the goal.
+seconds of our first run, with its compilations. `ratio` is that of the medians; 1 or less at equal or better AUC is the
+goal: `auc_gain` is ours less theirs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.protocols.tabular import Case
 from benchmarks.report import Row
 
 PEER = "CatBoost"
-GOAL = "ratio <= 1"
+GOAL = "ratio <= 1, auc_gain >= 0"
 QUICK_REPEATS = 1
 
 
@@ -46,6 +46,7 @@ def _compared(case: Case, repeats: int) -> Iterator[Row]:
             catboost.fit(inputs.iloc[training], labels[training])
 
         first = timing.seconds(ours)
+        theirs()
         found = timing.turns(ours, theirs, repeats)
         scores = con.execute(
             "SELECT m_score(d) AS score FROM data d JOIN marks USING (n) WHERE is_test ORDER BY n"
@@ -53,5 +54,6 @@ def _compared(case: Case, repeats: int) -> Iterator[Row]:
     predicted = catboost.fit(inputs.iloc[training], labels[training])(inputs.iloc[test])
     mine, other = timing.compared(found)
     auc, other_auc = roc_auc_score(labels[test], scores), roc_auc_score(labels[test], predicted)
-    yield {"case": case.name, "side": tabular.OURS, "auc": auc, **mine, "first": first, "goal": GOAL}
+    yield {"case": case.name, "side": tabular.OURS, "auc": auc, "auc_gain": auc - other_auc, **mine, "first": first,
+           "goal": GOAL}  # fmt: skip
     yield {"case": case.name, "side": PEER, "auc": other_auc, **other}
