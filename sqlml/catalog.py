@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import secrets
@@ -57,6 +58,8 @@ LOCAL = {"version_id", "model", "version", "key", "place"}
 """Columns that a version does not take along to another database."""
 TABLES = {*OF_VERSION, *OF_MODEL}
 Parameters = Sequence[object] | Mapping[str, object] | None
+DIGEST = "sha256"
+"""What the header of stored weights says of them, so that damage is seen."""
 Dump = Mapping[str, Mapping[str, Any]]
 """Table → its `columns` and `rows` of texts, as they travel."""
 
@@ -132,7 +135,8 @@ class NewVersion:
     @cached_property
     def blob(self) -> bytes:
         """The weights as safetensors: plain data, nothing in it can run."""
-        return save({name: np.asarray(value, order="C") for name, value in self.weights.items()})
+        arrays = {name: np.asarray(value, order="C") for name, value in self.weights.items()}
+        return save(arrays, {DIGEST: _digest(arrays)})
 
     def as_version(self, number: int, database: str) -> Version:
         """What reading it back will give."""
@@ -141,6 +145,20 @@ class NewVersion:
             self.version_id, self.model, number, self.task, self.options.method, self.options, self.encoder, kinds,
             database, self.query, self.trained_until, self.horizon,
         )  # fmt: skip
+
+
+def _digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        found.update(arrays[name].tobytes())
+    return found.hexdigest()
+
+
+def _require_digest(arrays: Mapping[str, NDArray[np.float32]], said: str | None) -> None:
+    """Weights of an earlier release say nothing of themselves."""
+    if said not in (None, _digest(arrays)):
+        raise SafetensorError("they are not what was stored")
 
 
 class Catalog:
@@ -325,16 +343,30 @@ class Catalog:
         Raises:
             CatalogError: They are missing or damaged.
         """
-        rows = self._rows(f"SELECT safetensors FROM {self._table('weights')} WHERE version_id = ?", [version_id])
-        try:
-            return dict(load(rows[0][0]))
-        except (IndexError, SafetensorError) as error:
-            raise CatalogError(f"The weights of version {version_id} are missing or damaged: {error}") from error
+        return self._checked(version_id)[0]
 
     def blob(self, version_id: str) -> bytes:
-        """The stored arrays of a version as safetensors."""
+        """The stored arrays of a version as safetensors.
+
+        Raises:
+            CatalogError: They are missing or damaged.
+        """
+        return self._checked(version_id)[1]
+
+    def _checked(self, version_id: str) -> tuple[dict[str, NDArray[np.float32]], bytes]:
         rows = self._rows(f"SELECT safetensors FROM {self._table('weights')} WHERE version_id = ?", [version_id])
-        return bytes(rows[0][0])
+        try:
+            blob = bytes(rows[0][0])
+            arrays = dict(load(blob))
+            header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+            _require_digest(arrays, header.get("__metadata__", {}).get(DIGEST))
+        except (IndexError, SafetensorError) as error:
+            version = self.version_with(version_id)
+            raise CatalogError(
+                f"The weights of model '{version.model}', version {version.version}, are missing or damaged: {error}. "
+                f"ALTER MODEL {version.model} ROLLBACK goes back to the version before, RETRAIN makes a new one."
+            ) from error
+        return arrays, blob
 
     def dump(self, version_id: str) -> Dump:
         """All that is stored of a version but its weights, as texts; without the keys of held-out rows."""

@@ -254,6 +254,9 @@ class Connection:
         _query = self._query_of(_statement)
         if _query is None:
             return None
+        _kinds = {each.type for each in duckdb.extract_statements(_query)}
+        if not _kinds <= {duckdb.StatementType.SELECT, duckdb.StatementType.MULTI}:  # MULTI: PIVOT
+            raise StatementError(f"One SELECT is expected, not: {_query}")
         try:
             _relation = self._native.sql(_query, params=_parameters)
         except duckdb.Error as _error:

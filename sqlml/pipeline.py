@@ -475,8 +475,12 @@ def _rival(cursor: duckdb.DuckDBPyConnection, rival: Version, plan: Plan) -> Pla
     """
     new = plan.recipe.options
     old = dataclasses.replace(cast("BehaviorOptions", rival.options), as_of=new.as_of)
-    _require_same(old, new, ("task", "predict", "population", "active_event", "active_within", "horizon"))
-    return planning.of(cursor, old)
+    _require_same(
+        old, new, ("task", "predict", "population", "active_event", "active_within", "horizon", "max_examples")
+    )
+    found = planning.of(cursor, old)
+    source = dataclasses.replace(found.recipe.source, share=plan.recipe.source.share)  # the same customers are drawn
+    return dataclasses.replace(found, recipe=dataclasses.replace(found.recipe, source=source))
 
 
 def _like(rival: Version, new: QueryOptions) -> QueryOptions:
@@ -485,7 +489,7 @@ def _like(rival: Version, new: QueryOptions) -> QueryOptions:
     Raises:
         OptionError: It predicts something else.
     """
-    _require_same(rival.options, new, ("label", "positive", "task"))
+    _require_same(rival.options, new, ("label", "positive", "task", "max_examples"))
     held_out = {name: getattr(new, name) for name in ("split", "split_column", "test_fraction", "seed", "key")}
     return dataclasses.replace(cast("QueryOptions", rival.options), **held_out)
 

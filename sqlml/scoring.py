@@ -5,6 +5,7 @@ A part is written whole or not at all, and no customer is in two; the result tak
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import warnings
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
 
 from sqlml import behavior, queries
 from sqlml.connection import Connection
@@ -48,7 +51,7 @@ class Job:
         customers: How many customers there are.
         ids: A checksum of their ids.
         attributes: A checksum of behavior.customers.
-        events: How many events were known at the moment.
+        events: How many events were known at the moment, and their checksum.
     """
 
     model: str
@@ -59,7 +62,7 @@ class Job:
     customers: int
     ids: str
     attributes: str
-    events: int
+    events: str
 
 
 class Sink(Protocol):
@@ -109,7 +112,8 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     if has_customers:
         query = "SELECT coalesce(bit_xor(hash(c)), 0)::VARCHAR FROM behavior.customers c"
         attributes = con.execute(query).fetchall()[0][0]
-    query = f"SELECT count(*) FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)}"
+    query = f"""SELECT count(*) || ' ' || coalesce(bit_xor(hash(e)), 0) FROM behavior.events e
+                WHERE event_time <= TIMESTAMP {literal(moment)}"""
     events = con.execute(query).fetchall()[0][0]
     return Job(model, version.version, version.version_id, moment, parts, customers, checksum, attributes, events)
 
@@ -155,6 +159,8 @@ class Table:
 
     def __init__(self, con: Connection, name: str) -> None:
         self._con = con
+        if not name or name.startswith(".") or any(mark in name for mark in "/\\"):
+            raise DataError(f"'{name}' is no table and no file: a file ends in {', '.join(FORMATS)}.")
         schema, _, table = name.rpartition(".")
         self._schema, self._table = schema or "main", table
         if schema.lower() in ("ml", "behavior"):
@@ -241,6 +247,8 @@ class File:
             raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
         if path.is_dir():
             raise DataError(f"{path} is a folder: name a file.")
+        if path.exists() and self._columns(path)[:2] != ["customer_id", "as_of"]:
+            raise DataError(f"{path} is there, and holds no scores: move it away, or name another file.")
         kind = behavior.read(con.native).events.get("customer_id", "")
         if kind in TOO_LARGE:
             raise DataError(f"customer_id is {kind}, which the parts of a file (parquet) do not hold: name a table.")
@@ -271,8 +279,18 @@ class File:
         except DataError:
             self._clear()
             raise
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            raise DataError(f"A part in {self._folder} cannot be read: remove the folder and score again.") from error
         self._write(f"FROM {parts}", self._path)
         self._clear()
+
+    def _columns(self, path: Path) -> list[str]:
+        """Of a file that is there; none where DuckDB cannot read it."""
+        try:
+            relation = self._con.native.sql(f"FROM {literal(glob.escape(str(path)))}")
+        except duckdb.Error:
+            return []
+        return list(relation.columns)
 
     def _part(self, number: int) -> Path:
         return self._folder / f"{number:06}.parquet"

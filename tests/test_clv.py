@@ -273,3 +273,16 @@ def test_it_travels_as_a_file_and_is_retrained(shoppers, tmp_path):
         assert one(other, "SELECT avg(worth(i)) FROM range(50) t(i)") > 0
         other.execute("DROP MODEL worth").fetchall()
         assert one(other, "SELECT count(*) FROM duckdb_functions() WHERE function_name LIKE 'worth%'") == 0
+
+
+def test_customers_who_are_all_alike(con):
+    con.execute("""CREATE SCHEMA behavior; CREATE TABLE behavior.events AS
+        SELECT i AS customer_id, TIMESTAMP '2024-01-01' + INTERVAL 1 HOUR * (hash(i, j) % 8760)::INT AS event_time,
+               (hash(i, j, 'amount') % 100 + 1)::DOUBLE AS amount FROM range(300) a(i), range(12) b(j)""").fetchall()
+    con.execute(
+        "CREATE MODEL clv OPTIONS (task = 'clv', horizon = '60d', method = 'bgnbd', max_cutoffs = 1)"
+    ).fetchall()
+    least, most = con.execute(
+        "SELECT min(v), max(v) FROM (SELECT clv(customer_id) AS v FROM behavior.events)"
+    ).fetchall()[0]
+    assert 0 <= least < most < 10_000

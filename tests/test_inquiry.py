@@ -198,6 +198,18 @@ def test_a_gate_promotes_what_is_not_worse(con):
         con.execute("ALTER MODEL m RETRAIN OPTIONS (gate = 'perhaps')")
 
 
+def test_the_gate_of_customers_draws_the_same_ones(shop):
+    options = "task = 'churn', horizon = INTERVAL 60 DAY, method = 'logistic', folds = 2, max_cutoffs = 2"
+    try:
+        shop.execute(f"CREATE MODEL drawn OPTIONS ({options}, max_examples = 1000)").fetchall()
+        shop.execute("ALTER MODEL drawn RETRAIN OPTIONS (gate = true, max_cutoffs = 1)").fetchall()
+        assert one(shop, "SELECT count(*) FROM ml.gates JOIN ml.versions USING (version_id) WHERE model = 'drawn'") == 1
+        with pytest.raises(OptionError, match="max_examples would change"):
+            shop.execute("ALTER MODEL drawn RETRAIN OPTIONS (gate = true, max_examples = 2000)")
+    finally:
+        shop.execute("DROP MODEL IF EXISTS drawn").fetchall()
+
+
 def test_the_gate_of_customers_rehearses_both_recipes(shop):
     _, number, is_promoted, metric, old, new = shop.execute(
         "ALTER MODEL churn RETRAIN OPTIONS (gate = true)"

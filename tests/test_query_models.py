@@ -223,6 +223,23 @@ def test_rows_that_a_flag_holds_out_are_not_drawn_from(con):
     assert "6,000" in told[0]
 
 
+@pytest.mark.parametrize(
+    "query", ["DELETE FROM r RETURNING *", "COPY r TO 'r.csv'", "INSERT INTO r SELECT * FROM r RETURNING *", "BEGIN"]
+)
+def test_a_query_that_changes_something_is_not_run(con, query, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    con.execute("CREATE TABLE r AS SELECT i, i % 2 AS y FROM range(99) t(i)")
+    con.execute("CREATE MODEL m OPTIONS (label = 'y', method = 'logistic') AS FROM r").fetchall()
+    for statement in ("CREATE MODEL n OPTIONS (label = 'y') AS", "EVALUATE MODEL m ON"):
+        with pytest.raises(SqlmlError):
+            con.execute(f"{statement} {query}")
+    assert one(con, "SELECT count(*) FROM r") == 99
+    assert not list(tmp_path.iterdir())
+    con.execute("BEGIN; COMMIT")
+    pivot = "PIVOT (SELECT i, i % 3 AS k, i AS v, i % 2 AS y FROM range(99) t(i)) ON k USING sum(v)"
+    con.execute(f"CREATE MODEL p OPTIONS (label = 'y', key = 'i', method = 'logistic') AS {pivot}").fetchall()
+
+
 def test_a_query_that_fails_in_one_of_its_rows(con):
     sql = "SELECT i, CASE WHEN i = 99_999 THEN error('Parse Error: bad') ELSE i % 2 END AS y FROM range(100_000) t(i)"
     message = "fails while its rows are read: Invalid Input Error: Parse Error: bad"

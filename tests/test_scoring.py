@@ -75,7 +75,7 @@ def test_a_run_that_was_stopped_goes_on(con, sink, tmp_path):
     assert one(con, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%unfinished%'") == 0
 
 
-@pytest.mark.parametrize("change", ["moment", "customers", "attributes", "events", "version"])
+@pytest.mark.parametrize("change", ["moment", "customers", "attributes", "events", "amounts", "version"])
 def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
     with pytest.raises(StoppedError):
         run(con, sink(), "2026-01-01", stop=3)
@@ -89,11 +89,13 @@ def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
         con.execute(
             "INSERT INTO main.shop_events SELECT * FROM main.shop_events WHERE happened_at < '2025-12-01' LIMIT 1"
         ).fetchall()
+    if change == "amounts":
+        con.execute("UPDATE main.shop_events SET revenue = revenue + 1 WHERE customer_id = 7").fetchall()
     if change == "version":
         con.execute(
             f"EXPORT MODEL churn TO '{tmp_path}/c.sqlml'; IMPORT OR REPLACE MODEL churn FROM '{tmp_path}/c.sqlml'"
         ).fetchall()
-    named = {"moment": "as_of", "customers": "customers", "version": "version"}.get(change, change)
+    named = {"moment": "as_of", "amounts": "events"}.get(change, change)
     with pytest.warns(UserWarning, match=f"another one .*{named}.* begun anew"):
         assert run(con, sink(), moment)[1] == 0
 
@@ -196,3 +198,31 @@ def test_ids_that_parquet_does_not_hold(con, tmp_path):
     con.execute("ALTER TABLE main.shop_events ALTER customer_id TYPE HUGEINT").fetchall()
     with pytest.raises(DataError, match=r"HUGEINT.*name a table"):
         scoring.File(con, tmp_path / "scores.csv")
+
+
+def test_files_of_the_user_stay(con, tmp_path):
+    for name, content in (
+        ("mine.csv", "hello"),
+        ("events.csv", "customer_id,event_time\n1,2025-01-01\n"),
+        ("empty.parquet", ""),
+    ):
+        path = tmp_path / name
+        path.write_text(content)
+        with pytest.raises(DataError, match="holds no scores"):
+            scoring.File(con, path)
+        assert path.read_text() == content
+
+
+@pytest.mark.parametrize("name", ["", ".parquet", "folder/scores", "/dev/full", "a\\b"])
+def test_what_is_neither_a_table_nor_a_file(con, name):
+    with pytest.raises(DataError, match="a file ends in"):
+        scoring.Table(con, name)
+
+
+def test_a_part_that_was_damaged(con, tmp_path):
+    sink = scoring.File(con, tmp_path / "scores.parquet")
+    with pytest.raises(StoppedError):
+        run(con, sink, stop=5)
+    sink._part(2).write_bytes(b"garbage")
+    with pytest.raises(DataError, match="remove the folder"):
+        run(con, scoring.File(con, tmp_path / "scores.parquet"))

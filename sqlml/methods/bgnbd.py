@@ -35,6 +35,7 @@ Statistic = NDArray[np.float64]
 Places = tuple[int | None, ...]
 WEEK = 7.0
 NODES, LARGEST_LOG, SMALL = 24, 60.0, 1e-5
+LEAST = 1e-37
 MOST_CUSTOMERS = 100_000
 CAUTION = 1e-5
 """A pull of the logarithms of all parameters to 0, so that what the data cannot tell stays finite."""
@@ -164,8 +165,9 @@ def expected(closed: Weights, known: Buyers, weeks: float) -> Expected:
     rise = jnp.minimum(a, 1.0)
     v = node ** (1 / rise)
     p = -jnp.expm1(jnp.log1p(-jnp.minimum(v, 1 - 1e-7)) / (b + known.x))
-    weight = weight * jnp.where(v > SMALL, p / jnp.maximum(v, SMALL), 1 / (b + known.x)) ** (a - 1)
-    weight = weight * v ** (a - rise)
+    ratio = jnp.where(v > SMALL, p / jnp.maximum(v, SMALL), 1 / (b + known.x))
+    powers = (a - 1) * jnp.log(ratio) + (a - rise) * jnp.log(jnp.maximum(v, LEAST))
+    weight = weight * jnp.exp(powers - powers.max(0))  # of a large a every power alone is 0 in single precision
     weight = weight / weight.sum(0)
     growth = p * weeks / rate
     stays = shape * jnp.log1p(growth)
