@@ -37,7 +37,10 @@ def tally(record_property):
 def pytest_terminal_summary(terminalreporter):
     """Print what the fault suite counted."""
     total: Counter[str] = Counter()
-    for report in terminalreporter.stats.get("passed", []):
+    passed = {report.nodeid for report in terminalreporter.stats.get("passed", [])}
+    for report in terminalreporter.stats.get("", []):  # counts come with the report of the teardown
+        if report.nodeid not in passed:
+            continue
         total.update({name: n for name, n in report.user_properties if name.startswith("survived ")})
     if total:
         counted = ", ".join(f"{number:,} {name.removeprefix('survived ')}" for name, number in sorted(total.items()))

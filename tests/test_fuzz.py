@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sqlml import scoring
+from sqlml import columns, scoring
 from sqlml.errors import SqlmlError
 from sqlml.queries import identifier, literal
 from tests.conftest import one
@@ -201,9 +201,14 @@ class TestValues:
     def test_many_columns(self, con, n, is_long, tally):
         if n > 300 and not is_long:
             pytest.skip("of the long form")
-        columns = {f"c{i}": np.random.default_rng(i).normal(size=200) for i in range(n)}
-        con.register("given", pa.table({**columns, "y": np.arange(200) % 2 == 0}))
-        assert made(con, "CREATE MODEL m OPTIONS (label = 'y', method = 'logistic', folds = 2) AS FROM given")
+        numbers = {f"c{i}": np.random.default_rng(i).normal(size=200) for i in range(n)}
+        con.register("given", pa.table({**numbers, "y": np.arange(200) % 2 == 0}))
+        most = columns.MOST_COLUMNS
+        create = "CREATE MODEL m OPTIONS (label = 'y', method = 'logistic', folds = 2{}) AS FROM given"
+        assert made(con, create.format("")) == (n <= most)
+        if n > most:
+            first = ", ".join(f"'c{i}'" for i in range(200))
+            assert made(con, create.format(f", columns = [{first}]"))
         assert one(con, "SELECT count(m_score(t)) FROM given t") == 200
         tally["fuzz cases"] += 1
 
