@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import plots
-
 Row = Mapping[str, object]
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -126,6 +124,8 @@ def update_pages(names: Sequence[str], of_speed: Sequence[str]) -> None:
     for page in PAGES:
         page.write_text(with_tables(page.read_text(encoding="utf-8"), found), encoding="utf-8")
     if rows := stored("growth"):
+        from benchmarks import plots  # a run that is measured does without matplotlib
+
         plots.growth(rows, GROWTH)
 
 

@@ -216,14 +216,11 @@ class Connection:
 
     def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
-        with rows or nullcontext():  # DuckDB runs nothing else beside rows that are not read to their end
-            return self._shown(statement, parameters, database, rows)
-
-    def _shown(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         if isinstance(statement, ShowModels | DescribeModel):
             with self._root.cursor() as cursor:
                 return _show(Catalog(cursor, database), statement)
-        with self._workplace(database) as place:
+        unread = rows or nullcontext()  # DuckDB runs nothing else beside rows that are not read to their end
+        with unread, self._workplace(database) as place:
             if isinstance(statement, ExplainModel) and statement.query is not None:
                 return self._explanation(place, statement), parameters
             return self._result(place, statement, rows)

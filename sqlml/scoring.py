@@ -21,7 +21,7 @@ from sqlml import behavior, queries
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError
 from sqlml.options import QueryOptions
-from sqlml.queries import identifier, literal
+from sqlml.queries import ROW, identifier, literal
 
 if TYPE_CHECKING:
     from sqlml.training import Watch
@@ -51,7 +51,7 @@ class Job:
         customers: How many customers there are.
         ids: A checksum of their ids.
         attributes: A checksum of behavior.customers.
-        events: How many events were known at the moment, and their checksum.
+        events: A checksum of the events known at the moment.
     """
 
     model: str
@@ -110,12 +110,14 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     customers, checksum, parts = con.execute(query).fetchall()[0]
     attributes = "0"
     if has_customers:
-        query = "SELECT coalesce(bit_xor(hash(c)), 0)::VARCHAR FROM behavior.customers c"
-        attributes = con.execute(query).fetchall()[0][0]
-    query = f"""SELECT count(*) || ' ' || coalesce(bit_xor(hash(e)), 0) FROM behavior.events e
-                WHERE event_time <= TIMESTAMP {literal(moment)}"""
-    events = con.execute(query).fetchall()[0][0]
+        attributes = _checksum(con, "behavior.customers")
+    events = _checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
     return Job(model, version.version, version.version_id, moment, parts, customers, checksum, attributes, events)
+
+
+def _checksum(con: Connection, relation: str) -> str:
+    """Of everything that stands in the rows, in whatever order."""
+    return str(con.execute(f"SELECT sum(hash({ROW})) FROM {relation} {ROW}").fetchall()[0][0])
 
 
 def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> None:

@@ -201,7 +201,8 @@ def test_what_is_drawn_is_the_same_in_any_order(con):
     for order in ("i", "hash(i)"):
         with con.native.cursor() as cursor:
             types = tabular.load(
-                cursor, con.sql(f"SELECT i, i % 2 AS y FROM range(9_000) t(i) ORDER BY {order}").to_arrow_reader()
+                cursor,
+                con.sql(f"SELECT i, 7 AS x, i % 2 AS y FROM range(9_000) t(i) ORDER BY {order}").to_arrow_reader(),
             )
             chosen = options.make(options.QueryOptions, {"label": "y", "max_examples": 1_000})
             tabular.draw(cursor, types, chosen)

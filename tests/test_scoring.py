@@ -226,3 +226,24 @@ def test_a_part_that_was_damaged(con, tmp_path):
     sink._part(2).write_bytes(b"garbage")
     with pytest.raises(DataError, match="remove the folder"):
         run(con, scoring.File(con, tmp_path / "scores.parquet"))
+
+
+def test_a_checksum_is_of_the_row_whatever_its_columns_are_named(con):
+    names = "1 AS e, 1 AS c, 1 AS x"
+    con.execute(f"CREATE TABLE seen AS SELECT *, {names} FROM behavior.events").fetchall()
+    con.execute("CREATE OR REPLACE VIEW behavior.events AS FROM main.seen").fetchall()
+    before = scoring.job(con, "churn", None)
+    con.execute("UPDATE main.seen SET amount = amount + 1 WHERE customer_id = 7").fetchall()
+    assert scoring.job(con, "churn", None) != before
+
+
+@pytest.mark.parametrize("task", ["clv", "segment", "recommend"])
+def test_scores_of_every_task_are_replaced_by_the_next(con, tmp_path, task):
+    horizon = "" if task == "recommend" else ", horizon = INTERVAL 60 DAY, max_cutoffs = 1"
+    method = {"clv": "bgnbd", "segment": "rfm", "recommend": "popular"}[task]
+    con.execute(f"CREATE MODEL m OPTIONS (task = '{task}', method = '{method}'{horizon})").fetchall()
+    for _ in range(2):
+        sink = scoring.File(con, tmp_path / "m.parquet")
+        todo = scoring.job(con, "m", None)
+        scoring.score(con, todo, sink, NOWHERE, sink.begin(todo))
+    assert one(con, f"SELECT count(*) FROM '{tmp_path / 'm.parquet'}'") == 1500
