@@ -23,7 +23,8 @@ def main() -> int:
     elif arguments.markdown:
         print("\n\n".join(f"### {name}\n\n{report.markdown(report.stored(name))}" for name in names))
     elif len(names) > 1:
-        return max(_alone(name, is_quick=arguments.quick) for name in names)
+        codes = [_alone(name, is_quick=arguments.quick) for name in names]
+        return int(any(codes))
     else:
         _run(names[0], is_quick=arguments.quick)
     return 0

@@ -33,7 +33,8 @@ from sqlml import (
     vetting,
 )  # fmt: skip
 from sqlml.catalog import Catalog, Dump, Version
-from sqlml.errors import ModelError, SqlmlError, first_line
+from sqlml.errors import DataError, ModelError, SqlmlError, first_line
+from sqlml.files import whole
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import identifier, literal
@@ -87,10 +88,13 @@ def write(place: Workplace, name: str, number: int | None, path: str) -> int:
         "files": {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()},
     }
     contents = {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}
+    if Path(path).is_file() and not zipfile.is_zipfile(path):
+        raise ModelError(f"'{path}' is there, and no exported model: move it away, or name another file.")
     try:
-        _write_zip(Path(path), contents)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        with whole(place.cursor, Path(path)) as file:
+            _write_zip(file, contents)
+    except (DataError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise ModelError(f"EXPORT cannot write '{path}': {reason}.") from error
     return Path(path).stat().st_size
 
@@ -106,16 +110,9 @@ def _contents(dump: Dump, weights: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:
-    """All of it or nothing: written beside, then put in place."""
-    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    try:
-        with zipfile.ZipFile(temporary, "x") as target:
-            for name, content in contents.items():
-                target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with zipfile.ZipFile(path, "w") as target:
+        for name, content in contents.items():
+            target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def read(place: Workplace, name: str, path: str, *, is_replace: bool) -> Version:

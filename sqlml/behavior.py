@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from sqlml.queries import Behavior, identifier, literal
 
 EVENTS, CUSTOMERS, ITEMS = "events", "customers", "items"
 RESERVED = "as_of"
+OURS = re.compile(r"\s*CREATE (SCHEMA IF NOT EXISTS|(OR REPLACE )?VIEW) behavior\b")
+"""The statements that make up a mapping."""
 TIMES = ("TIMESTAMP", "DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 
 
@@ -103,7 +106,7 @@ def choose_attributes(behavior: Behavior, named: Sequence[str]) -> tuple[tuple[s
     """
     keys = ("customer_id", "valid_from")
     usable = [c for c, kind in behavior.customers.items() if c not in keys and _is_usable(kind)]
-    if "valid_from" in behavior.customers or tuple(named) == ("all",):
+    if tuple(named) == ("all",) or (not named and "valid_from" in behavior.customers):
         return tuple(usable), ()
     for name in named:
         if name not in usable:
@@ -203,7 +206,7 @@ def write(cursor: duckdb.DuckDBPyConnection, script: str) -> None:
     """
     cursor.execute("BEGIN").fetchall()
     try:
-        cursor.execute(script).fetchall()
+        _run(cursor, script)
         for relation in (name for name in (EVENTS, CUSTOMERS, ITEMS) if _columns(cursor, name)):
             cursor.execute(f"SELECT count(COLUMNS(*)) FROM behavior.{relation}").fetchall()
         if _columns(cursor, EVENTS):
@@ -214,6 +217,13 @@ def write(cursor: duckdb.DuckDBPyConnection, script: str) -> None:
             raise DataError(f"The views cannot be written and read, so nothing was changed: {error}") from error
         raise
     cursor.execute("COMMIT").fetchall()
+
+
+def _run(cursor: duckdb.DuckDBPyConnection, script: str) -> None:
+    for statement in cursor.extract_statements(script):
+        if not OURS.match(statement.query):
+            raise DataError(f"One expression is expected, not another statement: {statement.query.strip()}")
+        cursor.execute(statement).fetchall()
 
 
 def ids_view(cursor: duckdb.DuckDBPyConnection) -> str:

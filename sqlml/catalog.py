@@ -262,8 +262,11 @@ class Catalog:
         Raises:
             ModelError: There is no such model or version.
         """
-        self.require(model)
-        found = {v.version: v for v in self.versions(promoted=number is None) if v.model == model}
+        versions = self.versions(promoted=number is None)
+        found = {v.version: v for v in versions if v.model == model}
+        if not found:
+            raise ModelError(f"There is no model named '{model}'." + did_you_mean(
+                model, {v.model for v in versions}, "models"))  # fmt: skip
         if number is None:
             return next(iter(found.values()))
         if number not in found:

@@ -20,6 +20,7 @@ import typer
 import sqlml
 from sqlml import demo, options, terminal
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
+from sqlml.files import whole
 from sqlml.options import BehaviorOptions
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier, literal
@@ -264,11 +265,7 @@ def query(
         relation = con.sql(script)
         if relation is None:
             return
-        if form is Format.table:
-            shown = terminal.as_text(relation)
-            print(shown) if output is None else output.write_text(f"{shown}\n", encoding="utf-8")
-        else:
-            terminal.export(con, relation, form, output)
+        terminal.write(con, relation, form, output)
 
 
 @app.command()
@@ -322,13 +319,9 @@ def report_command(
     """
     report = _report()
     path = output or Path(report.file_name(model))
-    if not path.parent.is_dir():
-        raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
-    if path.exists() and db.exists() and path.samefile(db):
-        raise DataError(f"{path} is the database itself: name another file, e.g. -o {report.file_name(model)}")
-    with terminal.open_database(db, read_only=True) as con:
+    with terminal.open_database(db, read_only=True) as con, whole(con.native, path) as file:
         found = con.catalog().version(model, version)
-        path.write_text(_page(report, con.native, found, layout), encoding="utf-8")
+        file.write_text(_page(report, con.native, found, layout), encoding="utf-8")
     terminal.tell(f"Wrote the report of {model} version {found.version} to {path}.")
 
 
@@ -461,11 +454,12 @@ def drop(
 ) -> None:
     """Remove a model, its versions and its functions, or one version that is not promoted."""
     with terminal.open_database(db) as con:
-        is_there = name in con.catalog().models()
+        numbers = con.catalog().numbers(name)
         condition = "IF EXISTS " if if_exists else ""
         con.execute(f"DROP MODEL {condition}{identifier(name)}{_numbered(version)}").fetchall()
-    what = f"version {version} of {name}" if version else name
-    terminal.tell(f"Dropped {what}." if is_there else f"There was no model {name}.")
+    what = f"model {name}" if version is None else f"version {version} of {name}"
+    is_there = bool(numbers) if version is None else version in numbers
+    terminal.tell(f"Dropped {what}." if is_there else f"There was no {what}.")
 
 
 @app.command()

@@ -79,10 +79,11 @@ def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str,
             test = f"list_contains({column}, {literal(element)}::{kind.removesuffix('[]')})"
             yield Input(f"{name} has {element}", name, f"CASE WHEN {column} IS NOT NULL THEN {test}::FLOAT END")
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
-        newest = cursor.execute(f"SELECT max(epoch({column}::TIMESTAMP)) FROM {table} {ROW}").fetchall()[0][0] or 0
-        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({column}::TIMESTAMP)) / 86400)::FLOAT")
+        time = f"({column} AT TIME ZONE 'UTC')" if "TIME ZONE" in kind else f"TRY_CAST({column} AS TIMESTAMP)"
+        newest = cursor.execute(f"SELECT max(epoch({time})) FROM {table} {ROW}").fetchall()[0][0] or 0
+        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({time})) / 86400)::FLOAT")
         for part in PARTS:
-            yield Input(f"{name} ({part})", name, f"date_part('{part}', {column}::TIMESTAMP)::FLOAT")
+            yield Input(f"{name} ({part})", name, f"date_part('{part}', {time})::FLOAT")
     elif encoding.is_number(kind) or kind == "BOOLEAN":
         if not _is_id(cursor, table, name, kind):
             flag = "::BOOLEAN" if kind == "BOOLEAN" else ""

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -142,7 +142,7 @@ class Connection:
             if isinstance(_statement, Foreign):
                 self._native.execute(_statement.text, _parameters)
             else:
-                _database = self._ready(_statement)
+                _statement, _database = self._ready(_statement)
                 _rows = self._rows(_statement, _parameters)
                 self._native.execute(*self._run(_statement, _parameters, _database, _rows))
         return self
@@ -159,7 +159,7 @@ class Connection:
                 _relation = self._native.sql(_statement.text, **_options)
             else:
                 _params = _options.get("params")
-                _database = self._ready(_statement)
+                _statement, _database = self._ready(_statement)
                 _rows = self._rows(_statement, _params)
                 _text, _values = self._run(_statement, _params, _database, _rows)
                 _relation = self._native.sql(_text, params=_values)
@@ -208,11 +208,13 @@ class Connection:
             raise AttributeError(name)
         return getattr(self._native, name)
 
-    def _ready(self, statement: Statement) -> str:
-        """The current database, once the statement may run; a result that nobody has fetched ends here."""
+    def _ready(self, statement: Statement) -> tuple[Statement, str]:
+        """A statement once it may run, and the current database; a result that nobody has fetched ends here."""
         if type(statement) in WRITES:
             self._refuse_in_transaction(WRITES[type(statement)])
-        return self._database()
+        if isinstance(statement, RetrainModel):  # whatever is promoted meanwhile: one version's query and its options
+            statement = replace(statement, version=self.catalog().version(statement.name).version)
+        return statement, self._database()
 
     def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
@@ -269,7 +271,7 @@ class Connection:
 
     def _query_of(self, statement: Statement) -> str | None:
         if isinstance(statement, RetrainModel):
-            return self.catalog().version(statement.name).query
+            return self.catalog().version(statement.name, statement.version).query
         if isinstance(statement, CreateModel) and statement.if_not_exists and statement.name in self.catalog().models():
             return None
         return statement.query if isinstance(statement, CreateModel | EvaluateModel) else None
@@ -295,8 +297,9 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
     match statement:
         case CreateModel():
             version = _create(place, statement, rows)
-        case RetrainModel(name, texts):
-            version = _late("pipeline").retrain(place, name, _constants(place.cursor, texts), rows)
+        case RetrainModel(name, texts, number):
+            recipe = Catalog(place.cursor, place.database).version(name, number)
+            version = _late("pipeline").retrain(place, recipe, _constants(place.cursor, texts), rows)
         case ImportModel(name, path, is_replace):
             version = _late("archive").read(place, name, path, is_replace=is_replace)
         case BacktestModel(name, start, end, every):

@@ -56,10 +56,10 @@ def plan(
     span = as_of - first
     window = min(horizon, span / (1 + MIN_HISTORY))
     if window < MIN_WINDOW * horizon:
-        needed = MIN_WINDOW * (1 + MIN_HISTORY) * horizon
+        needed = MIN_WINDOW * (1 + MIN_HISTORY) * horizon + timedelta(days=1)
         raise DataError(
             f"The events span {days(span)} (from {first:%Y-%m-%d} to {as_of:%Y-%m-%d}): too short for a horizon of "
-            f"{days(horizon)}, which needs at least {days(needed)}. Choose a horizon of at most "
+            f"{days(horizon)}, which needs at least {days(needed, floor=True)}. Choose a horizon of at most "
             f"{days(span / MIN_WINDOW / (1 + MIN_HISTORY), floor=True)}, or bring older events."
         )
     older = (as_of - window - i * every for i in range(1, most))

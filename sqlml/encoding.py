@@ -21,6 +21,8 @@ FILLED_BINS = 2
 """A value that fills so many bins of a number is a level of its own beside them, such as the zero of a balance."""
 BATCH = 16_384
 """Rows that are read at a time."""
+HUGE, LEAST_SPREAD = 1e30, 1e-5
+"""A number to predict is smaller than this, and its deviation at least such a share of the largest."""
 LEAST_ROWS = 10
 """A category or a map key seen in fewer rows than this shares the code "other"."""
 
@@ -89,10 +91,23 @@ def is_number(kind: str) -> bool:
 
 
 def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str) -> Target:
-    """What kind of number a column of `table` is."""
+    """What kind of number a column of `table` is.
+
+    Raises:
+        DataError: Its values are out of the reach of FLOAT, which is learnt and answered in.
+    """
+    largest = f"SELECT max(abs(v)) FROM (SELECT {label}::DOUBLE AS v FROM {table}) WHERE isfinite(v)"
+    most = cursor.execute(largest).fetchall()[0][0]
+    if not 1 / HUGE < most < HUGE:
+        raise DataError(f"The number to predict is as large as {most:.3g}: learn from it in another unit.")
     query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v) FROM (SELECT {label}::DOUBLE AS v FROM {table})
                 WHERE isfinite(v)"""
     least, mean, deviation, skewness = cursor.execute(query).fetchall()[0]
+    if deviation < LEAST_SPREAD * most:
+        raise DataError(
+            f"The number to predict differs by {deviation:.3g} about {mean:.9g}, which seven digits do not tell: "
+            f"learn from what it has above a fixed number, such as label - {mean:.9g}."
+        )
     if least >= 0 and (skewness or 0) >= SKEWED:
         return Target("amount", scale=mean)
     return Target("value", center=mean, scale=deviation)

@@ -26,7 +26,7 @@ class ModelOptions:
 
     method: str = option("net", "How to learn: net or logistic (for numbers: linear).", is_tunable=True)
     members: int = option(8, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1)
-    width: int = option(32, "Units of the hidden layer.", is_tunable=True, minimum=1)
+    width: int = option(32, "Units of the hidden layer.", is_tunable=True, minimum=1, maximum=4096)
     bins: int = option(12, "Bins of the piecewise-linear encoding of a number.", is_tunable=True, minimum=2)
     dropout: float = option(
         0.2, "Share of hidden units dropped while training.", is_tunable=True, minimum=0, maximum=0.9

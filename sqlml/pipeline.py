@@ -327,17 +327,18 @@ def _row_numbers_so_far(store: Catalog, name: str) -> str | None:
     return f"ml.{internal_macros(version.version_id)['answers']}({ROW})"
 
 
-def retrain(place: Workplace, name: str, values: Mapping[str, object], rows: pa.RecordBatchReader | None) -> Version:
-    """Run the recipe of the promoted version again, on what the data are now; some options may change.
+def retrain(
+    place: Workplace, version: Version, values: Mapping[str, object], rows: pa.RecordBatchReader | None
+) -> Version:
+    """Run the recipe of a version again, on what the data are now; some options may change.
 
     Args:
         place: Where it runs.
-        name: The model.
+        version: The promoted one of its model.
         values: Options that change; `gate`: promote the new version only where it is not worse.
         rows: Of a query model: what its query gives now.
     """
-    version = Catalog(place.cursor, place.database).version(name)
-    changed = dict(values)
+    name, changed = version.model, dict(values)
     rival = version if options.flag("gate", changed.pop("gate", False)) else None
     recipe = {**vars(version.options), "as_of": None} if rows is None else vars(version.options)
     recipe = {**recipe, **changed}

@@ -174,17 +174,17 @@ def _sane_amount(behavior: Behavior, prefix: str = "") -> str:
 
 def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
     behavior, attributes = frame.behavior, frame.attributes
-    names = [f.name for f in feature_files(frame)]
-    relations = [*head, ("spine", text("binding/spine", population=frame.population))]
+    files = feature_files(frame)
+    texts = {f.name: text(f"{frame.folder}/{f.name}", order=frame.order, weight=frame.weight) for f in files}
+    of_history, features = _together(texts)
+    relations = [*head, ("spine", text("binding/spine", population=frame.population, features=of_history))]
     if attributes:
         relations.append(("customers", _customers(behavior, attributes)))
     if behavior.items:
         relations.append(("items", text("binding/items")))
-    texts = {name: text(f"{frame.folder}/{name}", order=frame.order, weight=frame.weight) for name in names}
-    features = [(f"{name}_features", body) for name, body in _together(texts).items()]
-    relations += [("days", text("binding/days", sums=_sums(behavior))), *features]
+    relations += [("days", text("binding/days", sums=_sums(behavior))), *features.items()]
     ctes = ",\n".join(f"{name} AS NOT MATERIALIZED (\n{body})" for name, body in relations)
-    joins = "".join(f"\n  LEFT JOIN {name} USING (customer_id, as_of)" for name, _ in features)
+    joins = "".join(f"\n  LEFT JOIN {name} USING (customer_id, as_of)" for name in features)
     return f"WITH {ctes}\n{select}\nFROM spine{joins}"
 
 
@@ -194,19 +194,25 @@ def _sums(behavior: Behavior) -> str:
     return "".join(text for column, text in sums.items() if behavior.has(column))
 
 
-def _together(texts: Mapping[str, str]) -> dict[str, str]:
-    """Files that do nothing but aggregate one relation by customer become one query: one pass over the relation."""
-    found: dict[str, str] = {}
-    columns: dict[str, list[str]] = {}
+def _together(texts: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Files that do nothing but aggregate one relation by customer become one: one pass over the relation.
+
+    Returns:
+        The columns that aggregate the history, which the spine goes through in any case, and the other relations.
+    """
+    columns: dict[str, str] = {}
+    relations: dict[str, str] = {}
     for name, body in texts.items():
         if plain := _PLAIN.match(body):
-            columns.setdefault(plain["source"], []).append(plain["columns"])
+            columns[plain["source"]] = columns.get(plain["source"], "") + ",\n" + plain["columns"]
         else:
-            found[name] = body
-    for source, lists in columns.items():
-        listed = ",\n".join(lists)
-        found[source] = f"SELECT customer_id, as_of,\n{listed}\nFROM {source}\nGROUP BY customer_id, as_of"
-    return found
+            relations[f"{name}_features"] = body
+    of_history = columns.pop("history", "")
+    for source, listed in columns.items():
+        relations[f"{source}_features"] = (
+            f"SELECT customer_id, as_of{listed}\nFROM {source}\nGROUP BY customer_id, as_of"
+        )
+    return of_history, relations
 
 
 def _customers(behavior: Behavior, attributes: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -51,6 +52,7 @@ class Job:
         customers: How many customers there are.
         ids: A checksum of their ids.
         attributes: A checksum of behavior.customers.
+        items: A checksum of behavior.items.
         events: A checksum of the events known at the moment.
     """
 
@@ -62,6 +64,7 @@ class Job:
     customers: int
     ids: str
     attributes: str
+    items: str
     events: str
 
 
@@ -98,21 +101,31 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
         raise ModelError(
             f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
         )
-    asked = f"{literal(as_of)}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
-    moment = str(con.execute(f"SELECT {asked}").fetchall()[0][0])
-    has_customers = bool(behavior.read(con.native).customers)
-    ids = queries.text(f"functions/all_ids{'_with_customers' if has_customers else ''}")
-    sizes = {"events": PART_EVENTS, "customers": PART_CUSTOMERS, "whole": PART_EVENTS * PART_CUSTOMERS}
-    divided = queries.text("functions/parts", ids=ids)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE sqlml_customers AS {divided}", sizes).fetchall()
+    asked = f"{literal(_in_utc(as_of))}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
+    moment = con.execute(f"SELECT {asked}::VARCHAR").fetchall()[0][0]
+    if moment is None:
+        raise DataError("behavior.events holds no event up to now, so there is no moment to score at: give --as-of.")
+    relations = behavior.read(con.native)
+    everyone = queries.text(f"functions/all_ids{'_with_customers' if relations.customers else ''}")
+    given = {"as_of": moment, "events": PART_EVENTS, "customers": PART_CUSTOMERS, "whole": PART_EVENTS * PART_CUSTOMERS}
+    divided = queries.text("functions/parts", ids=everyone)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE sqlml_customers AS {divided}", given).fetchall()
     query = """SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR, coalesce(max(part), 0) + 1
                FROM temp.sqlml_customers"""
-    customers, checksum, parts = con.execute(query).fetchall()[0]
-    attributes = "0"
-    if has_customers:
-        attributes = _checksum(con, "behavior.customers")
+    customers, ids, parts = con.execute(query).fetchall()[0]
+    attributes = _checksum(con, "behavior.customers") if relations.customers else ""
+    items = _checksum(con, "behavior.items") if relations.items else ""
     events = _checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
-    return Job(model, version.version, version.version_id, moment, parts, customers, checksum, attributes, events)
+    return Job(model, version.version, version.version_id, moment, parts, customers, ids, attributes, items, events)
+
+
+def _in_utc(as_of: str) -> str:
+    """A moment with an offset as one of UTC; DuckDB's cast to TIMESTAMP would drop the offset."""
+    try:
+        moment = datetime.fromisoformat(as_of)
+    except ValueError:
+        return as_of
+    return as_of if moment.tzinfo is None else str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
 def _checksum(con: Connection, relation: str) -> str:
@@ -129,8 +142,7 @@ def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> No
     for part in range(done, todo.parts):
         watch(part, todo.parts, math.nan)
         con.execute(f"""CREATE OR REPLACE TEMP TABLE sqlml_asked AS
-            SELECT customer_id, TIMESTAMP {literal(todo.as_of)} AS as_of FROM temp.sqlml_customers
-            WHERE part = {part}""").fetchall()
+            SELECT * EXCLUDE (part) FROM temp.sqlml_customers WHERE part = {part}""").fetchall()
         sink.add(part, f"FROM main.{identifier(todo.model + '_at')}('temp.sqlml_asked')")
     watch(todo.parts, todo.parts, math.nan)
     sink.finish()
@@ -249,8 +261,6 @@ class File:
             raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
         if path.is_dir():
             raise DataError(f"{path} is a folder: name a file.")
-        if path.exists() and self._columns(path)[:2] != ["customer_id", "as_of"]:
-            raise DataError(f"{path} is there, and holds no scores: move it away, or name another file.")
         kind = behavior.read(con.native).events.get("customer_id", "")
         if kind in TOO_LARGE:
             raise DataError(f"customer_id is {kind}, which the parts of a file (parquet) do not hold: name a table.")
@@ -258,6 +268,10 @@ class File:
     def begin(self, job: Job) -> int:
         """See `Sink`."""
         self._job, about = job, self._folder / ABOUT
+        if self._path.exists() and self._columns(literal(glob.escape(str(self._path)))) != self._columns(
+            f"(SELECT * EXCLUDE (part) FROM main.{identifier(f'{job.model}_at')}('temp.sqlml_customers'))"
+        ):
+            raise DataError(f"{self._path} is there, and holds no scores of {job.model}: move it away.")
         state = _state(about.read_text(encoding="utf-8")) if about.exists() else {}
         if state != asdict(job):
             _tell_of_another(job, state)
@@ -286,13 +300,12 @@ class File:
         self._write(f"FROM {parts}", self._path)
         self._clear()
 
-    def _columns(self, path: Path) -> list[str]:
-        """Of a file that is there; none where DuckDB cannot read it."""
+    def _columns(self, relation: str) -> list[str]:
+        """Names of the columns; none where DuckDB cannot read it."""
         try:
-            relation = self._con.native.sql(f"FROM {literal(glob.escape(str(path)))}")
+            return [name for name, *_ in self._con.native.execute(f"DESCRIBE FROM {relation}").fetchall()]
         except duckdb.Error:
             return []
-        return list(relation.columns)
 
     def _part(self, number: int) -> Path:
         return self._folder / f"{number:06}.parquet"

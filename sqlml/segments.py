@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sqlml import clustering, evaluation, explanation, queries, segmentation
 from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS
 from sqlml.encoding import Arrays
+from sqlml.errors import first_line
 from sqlml.evaluation import HeldOut, Vector
 from sqlml.methods import rfm
 from sqlml.methods.base import State
@@ -27,6 +29,8 @@ from sqlml.training import Stage
 from sqlml.transforms import Encoder
 
 SPENT = "amount_total"
+UNKNOWN = (duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException, duckdb.InvalidInputException)
+"""What DuckDB says where columns are gone or of another type, and where the model itself is damaged."""
 MAP_ROWS, MAIN_COLUMNS = 1000, 8
 
 
@@ -134,10 +138,11 @@ def note(trials: Sequence[Trial]) -> list[str]:
 
 
 def numbers_so_far(cursor: duckdb.DuckDBPyConnection, query: str) -> NDArray[np.int64] | None:
-    """The segment of each row until now, 0 of none; None where the data do not fit the version before any more."""
+    """The segment of each row until now, 0 of none; None, with a warning, where the version before cannot say it."""
     try:
         return cursor.sql(query).to_arrow_table().column(0).to_numpy().astype(np.int64)
-    except (duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException):
+    except UNKNOWN as error:
+        warnings.warn(f"Segments are numbered anew, not as before: {first_line(error)}.", stacklevel=2)
         return None
 
 

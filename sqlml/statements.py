@@ -95,10 +95,11 @@ class RenameModel:
 
 @dataclass(frozen=True)
 class RetrainModel:
-    """ALTER MODEL ... RETRAIN, with options that change."""
+    """ALTER MODEL ... RETRAIN, with options that change; the version whose recipe it is, default: the promoted one."""
 
     name: str
     options: Mapping[str, str]
+    version: int | None = None
 
 
 @dataclass(frozen=True)

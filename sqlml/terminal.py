@@ -14,6 +14,7 @@ import duckdb
 
 import sqlml
 from sqlml.errors import DataError
+from sqlml.files import whole
 from sqlml.queries import identifier, literal
 from sqlml.statements import (
     BacktestModel,
@@ -70,6 +71,7 @@ def open_database(db: Path, *, read_only: bool = False) -> Iterator[Connection]:
     if not db.exists():
         raise DataError(f"There is no database {db}. `sqlml map --db {db}` or `sqlml demo` makes one.")
     with sqlml.connect(db, read_only=read_only) as con:
+        con.native.execute("SET python_enable_replacements = false").fetchall()  # our variables are no tables
         yield con
 
 
@@ -119,23 +121,31 @@ def as_text(relation: duckdb.DuckDBPyRelation) -> str:
     return str(relation).rstrip("\n")
 
 
-def export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None) -> None:
-    """Write a file; for standard output, by way of one."""
+def write(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None) -> None:
+    """Write a result to a file, whole or not at all, or to standard output."""
+    if output is not None:
+        with whole(con.native, output) as file:
+            _export(con, relation, form, file)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result"
+        _export(con, relation, form, file)
+        sys.stdout.write(file.read_text(encoding="utf-8"))
+
+
+def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, file: Path) -> None:
+    if form is Format.table:
+        file.write_text(f"{as_text(relation)}\n", encoding="utf-8")
+        return
     repeated = {name for name in relation.columns if relation.columns.count(name) > 1}
     if repeated:
         raise DataError(f"The result has the column {sorted(repeated)[0]} twice: name them apart with AS.")
     options = {Format.csv: ", HEADER", Format.json: ", ARRAY true"}.get(form, "")
-    with tempfile.TemporaryDirectory() as folder:
-        path = output or Path(folder) / "result"
-        con.register("sqlml_result", relation.to_arrow_table())
-        columns = zip(map(identifier, relation.columns), map(str, relation.types), strict=True)
-        finite = [
-            _finite(name) if form is Format.json and kind in ("FLOAT", "DOUBLE") else name for name, kind in columns
-        ]
-        select = f"SELECT {', '.join(finite)} FROM sqlml_result"
-        con.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT {form.value}{options})").fetchall()
-        if output is None:
-            sys.stdout.write(path.read_text(encoding="utf-8"))
+    con.register("sqlml_result", relation.to_arrow_table())
+    columns = zip(map(identifier, relation.columns), map(str, relation.types), strict=True)
+    finite = [_finite(name) if form is Format.json and kind in ("FLOAT", "DOUBLE") else name for name, kind in columns]
+    select = f"SELECT {', '.join(finite)} FROM sqlml_result"
+    con.execute(f"COPY ({select}) TO {literal(str(file))} (FORMAT {form.value}{options})").fetchall()
 
 
 def _finite(column: str) -> str:

@@ -100,7 +100,7 @@ def train(
     """
     rng = np.random.default_rng(settings.seed)
     key = jax.random.PRNGKey(settings.seed)
-    batch = min(settings.batch_size, max(len(labels), 1))
+    batch = min(settings.batch_size, max(len(labels), 1), EPOCH_ROWS)
     context = jax.device_put(context)
     optimizer = _optimizer(settings.learning_rate, settings.weight_decay)
     state = _initial(key, inputs[:1], context, module, prepare, optimizer) if start is None else _from(start, optimizer)

@@ -119,6 +119,11 @@ def test_map_says_what_exists(db, arguments, message):
         (["--events", "orders", "--time", "qty"], "cannot be written and read"),
         (["--events", "orders", "--where", "sku > 3"], "cannot be written and read"),
         (["--events", "orders", "--where", "qty >"], "cannot be written and read"),
+        (["--events", "orders", "--where", "true; DROP TABLE clients"], "not another statement: DROP TABLE clients"),
+        (
+            ["--events", "orders", "--amount", "1) AS amount FROM orders; DROP TABLE clients; SELECT (1"],
+            "not another statement",
+        ),
         (["--events", "orders", "--amount", "sku"], "cannot be written and read|must be a number"),
         (["--events", "behavior.events"], "what map writes"),
     ],

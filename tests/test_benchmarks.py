@@ -1,5 +1,8 @@
 """The benchmarks judge us, so they are judged too."""
 
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bootstrap, metrics, protocols, report
+from benchmarks.__main__ import main
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.random(2000)
@@ -60,6 +64,21 @@ def test_the_tables_of_the_pages_are_those_of_the_results():
     assert set(tables) == {*protocols.NAMES, "speed"}
     assert all(any(f"<!-- benchmark:{name} -->" in page for page in pages) for name in tables)
     assert [report.with_tables(page, tables) for page in pages] == pages
+
+
+@pytest.mark.parametrize("name", protocols.GROUPS["speed"])
+def test_what_is_stored_was_measured_against_the_goals_of_today(name):
+    source = (report.ROOT / "benchmarks" / "protocols" / f"{name}.py").read_text(encoding="utf-8")
+    goals = set(re.findall(r'"((?:[\w ]+ [<>]= [\d.]+(?:, )?)+)"', source))
+    assert goals
+    assert {row["goal"] for row in report.stored(name) if row.get("goal")} == goals
+
+
+def test_a_protocol_that_was_killed_is_a_failure(monkeypatch):
+    codes = iter([-9, 0])
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=next(codes)))
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "growth", "start_up"])
+    assert main() == 1
 
 
 def test_goals_are_read_off_the_rows():

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sqlml import behavior, features, queries, targets
+from sqlml.errors import DataError
 from sqlml.features import Source
 from sqlml.queries import Frame
 from sqlml.transforms import Target
@@ -117,7 +118,7 @@ def test_files_that_do_nothing_but_aggregate_one_relation_are_one_query(db):
     names = [f.name for f in queries.feature_files(frame)]
     sql = queries.features_of(frame, "SELECT 1 AS customer_id, now()::TIMESTAMP AS as_of", "SELECT *")
     assert {"calendar", "monetary", "trend", "trend_amount"} < set(names)
-    assert sql.count("LEFT JOIN") == 3  # those of the history, those of the days, the cadence
+    assert sql.count("LEFT JOIN") == 1  # those of the days, to those of the history
 
 
 @pytest.mark.parametrize("file", queries.folder("features"), ids=lambda f: f.name)
@@ -217,6 +218,9 @@ def test_of_several_attribute_rows_the_one_valid_at_as_of_counts():
         relations = behavior.read(con)
         used, left_out = behavior.choose_attributes(relations, ())
         assert (set(used), left_out) == ({"plan", "born"}, ())
+        assert behavior.choose_attributes(relations, ["born"]) == (("born",), ("plan",))
+        with pytest.raises(DataError, match=r"no usable attribute 'pln'.*Did you mean plan"):
+            behavior.choose_attributes(relations, ["pln"])
         asked = "SELECT 1 AS customer_id, unnest([TIMESTAMP '2025-01-31', TIMESTAMP '2025-02-02']) AS as_of"
         sql = queries.features_of(
             queries.Frame(relations, used), asked, 'SELECT as_of, "customer.plan", "customer.born"'

@@ -3,6 +3,7 @@
 import io
 import sys
 
+import duckdb
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.document import Document
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 import sqlml
 from sqlml import shell
 from sqlml.cli import app
-from sqlml.errors import ModelError
+from sqlml.errors import ModelError, SqlmlError
 from tests.conftest import one
 
 ROWS = "SELECT i, hash(i) % 997 AS x, hash(i) % 997 > 400 AS y FROM range(400) t(i)"
@@ -66,6 +67,30 @@ def test_the_command_line_says_what_is_wrong(db):
     with pytest.raises(ModelError, match="one of rows"):
         command(db, "backtest", "m", "--from", "2025-01-01", "--to", "2025-02-01", "--every", "1 month")
     assert CliRunner().invoke(app, ["retrain", "m", "--option", "width", "--db", str(db)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [("query", "SELECT 1 AS x", "--output"), ("query", "FROM t", "--format", "csv", "--output"), ("export", "m")]
+)  # fmt: skip
+def test_the_database_is_not_written_over(db, words):
+    before = db.read_bytes()
+    with pytest.raises(SqlmlError, match=r"the database itself|no exported model"):
+        command(db, *words, str(db))
+    assert db.read_bytes() == before
+
+
+def test_a_file_is_written_whole_or_not_at_all(db, tmp_path):
+    (tmp_path / "out.csv").write_text("before")
+    with pytest.raises(duckdb.Error):
+        command(db, "query", "SELECT error('no') AS x", "--output", str(tmp_path / "out.csv"))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("out.csv", "before")]
+    command(db, "query", "SELECT 1 AS x", "--output", str(tmp_path / "out.csv"))
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("out.csv", "x\n1\n")]
+
+
+def test_what_was_dropped_is_what_was_there(db):
+    assert "There was no version 9 of m." in command(db, "drop", "m", "--version", "9", "--if-exists")
+    assert "There was no model absent." in command(db, "drop", "absent", "--if-exists")
 
 
 def test_reading_commands_open_the_file_for_reading(db, tmp_path):

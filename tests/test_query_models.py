@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import sqlml
-from sqlml import macros, options, tabular
+from sqlml import connection, macros, options, tabular, training
 from sqlml.errors import DataError, OptionError, SqlmlError
+from sqlml.statements import RetrainModel
 from sqlml.transforms import Calibration, Column, Encoder
 from tests.conftest import one
 
@@ -435,3 +436,50 @@ def test_the_formula_of_a_thousand_columns_is_not_too_deep(con):
     formula = macros.linear_sql(Encoder(columns), weights, Calibration())
     expected = 1 / (1 + np.exp(-1 - np.log(2) * slope[:1000].astype(float).sum()))
     assert one(con, f"SELECT {formula} FROM (SELECT 1 AS x) __sqlml_row") == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_retrain_is_of_one_version_whatever_is_promoted_meanwhile(con, monkeypatch):
+    for size in (300, 600):
+        query = f"SELECT i AS x, i % 2 = 0 AS y FROM range({size}) t(i)"
+        con.execute(f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', method = 'logistic') AS {query}").fetchall()
+    rows = connection.Connection._rows
+
+    def meanwhile(self, statement, parameters):
+        found = rows(self, statement, parameters)
+        if isinstance(statement, RetrainModel):
+            con.native.cursor().execute(
+                "UPDATE ml.models SET version_id = (SELECT version_id FROM ml.versions WHERE version = 1)"
+            )
+        return found
+
+    monkeypatch.setattr(connection.Connection, "_rows", meanwhile)
+    con.execute("ALTER MODEL m RETRAIN").fetchall()
+    assert one(con, "SELECT query LIKE '%range(600)%' FROM ml.versions WHERE version = 3")
+
+
+def test_batches_are_no_larger_than_an_epoch(con, monkeypatch):
+    monkeypatch.setattr(training, "EPOCH_ROWS", 64)
+    query = "SELECT i AS x, i >= 150 AS y FROM range(300) t(i)"
+    con.execute(
+        f"CREATE MODEL m OPTIONS (label = 'y', method = 'net', epochs = 3, members = 2, width = 8, batch_size = 128) AS {query}"
+    ).fetchall()
+    assert one(con, "SELECT count(*) FROM ml.training_log") > 0
+
+
+@pytest.mark.parametrize("label", ["1.7e9 + z", "1.7e12 + z * 1000", "z * 1e-300", "z * 1e300", "z * 1e38"])
+def test_a_number_that_float_does_not_hold_is_refused(con, label):
+    query = f"SELECT i, z, {label} AS y FROM (SELECT i, hash(i) % 1000 / 10 AS z FROM range(400) t(i))"
+    with pytest.raises(DataError, match="The number to predict"):
+        con.execute(f"CREATE MODEL r OPTIONS (label = 'y', key = 'i', {FAST}) AS {query}").fetchall()
+
+
+def test_an_instant_has_one_score_in_every_time_zone(con):
+    con.execute("""CREATE TABLE t AS SELECT TIMESTAMPTZ '2024-01-01 00:00:00+00' + INTERVAL (i) HOUR AS seen, DATE '2024-01-01' + (i % 9)::INT AS day,
+                   i % 24 < 8 AS y FROM range(1000) t(i)""").fetchall()
+    con.execute(f"CREATE MODEL m OPTIONS (label = 'y', {FAST}) AS FROM t").fetchall()
+    found = set()
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        con.execute(f"SET TimeZone = '{zone}'").fetchall()
+        found.add(tuple(con.execute("SELECT m_score(t) FROM t ORDER BY epoch(seen) LIMIT 48").fetchall()))
+    assert len(found) == 1
+    assert one(con, "SELECT m_score({'seen': NULL::TIMESTAMPTZ, 'day': DATE '300000-01-01'})") is not None

@@ -75,7 +75,7 @@ def test_a_run_that_was_stopped_goes_on(con, sink, tmp_path):
     assert one(con, "SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '%unfinished%'") == 0
 
 
-@pytest.mark.parametrize("change", ["moment", "customers", "attributes", "events", "amounts", "version"])
+@pytest.mark.parametrize("change", ["moment", "customers", "attributes", "items", "events", "amounts", "version"])
 def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
     with pytest.raises(StoppedError):
         run(con, sink(), "2026-01-01", stop=3)
@@ -85,6 +85,8 @@ def test_what_is_not_the_same_run_is_begun_anew(con, sink, change, tmp_path):
         con.execute(f"INSERT INTO main.shop_customers {another}").fetchall()
     if change == "attributes":
         con.execute("UPDATE main.shop_customers SET plan = 'free' WHERE customer_id = 7").fetchall()
+    if change == "items":
+        con.execute("UPDATE main.shop_items SET category = 'other' WHERE product_id = 7").fetchall()
     if change == "events":
         con.execute(
             "INSERT INTO main.shop_events SELECT * FROM main.shop_events WHERE happened_at < '2025-12-01' LIMIT 1"
@@ -204,12 +206,13 @@ def test_files_of_the_user_stay(con, tmp_path):
     for name, content in (
         ("mine.csv", "hello"),
         ("events.csv", "customer_id,event_time\n1,2025-01-01\n"),
+        ("labels.csv", "customer_id,as_of,label\n1,2025-01-01,true\n"),
         ("empty.parquet", ""),
     ):
         path = tmp_path / name
         path.write_text(content)
         with pytest.raises(DataError, match="holds no scores"):
-            scoring.File(con, path)
+            run(con, scoring.File(con, path))
         assert path.read_text() == content
 
 
@@ -247,3 +250,15 @@ def test_scores_of_every_task_are_replaced_by_the_next(con, tmp_path, task):
         todo = scoring.job(con, "m", None)
         scoring.score(con, todo, sink, NOWHERE, sink.begin(todo))
     assert one(con, f"SELECT count(*) FROM '{tmp_path / 'm.parquet'}'") == 1500
+
+
+def test_without_events_there_is_no_moment(con):
+    con.execute("CREATE TABLE seen AS FROM behavior.events WHERE false").fetchall()
+    con.execute("CREATE OR REPLACE VIEW behavior.events AS FROM main.seen").fetchall()
+    with pytest.raises(DataError, match="give --as-of"):
+        scoring.job(con, "churn", None)
+
+
+def test_a_moment_may_have_an_offset(con):
+    assert scoring.job(con, "churn", "2026-01-01T01:30:00+02:00").as_of == "2025-12-31 23:30:00"
+    assert scoring.job(con, "churn", "2026-01-01").as_of == "2026-01-01 00:00:00"

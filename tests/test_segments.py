@@ -355,6 +355,17 @@ class TestSegmentsOfRows:
         made.execute("ALTER MODEL kind RETRAIN OPTIONS (seed = 3)").fetchall()
         assert rows(made, "SELECT id, kind(t) FROM t ORDER BY id") == before
 
+    def test_a_retrain_of_damaged_weights_says_that_numbers_are_new(self, made):
+        made.execute(
+            "CREATE MODEL other OPTIONS (task = 'segment', method = 'kmeans', k = 3, key = 'id') AS FROM t"
+        ).fetchall()
+        made.execute("""UPDATE ml.weights SET safetensors = 'none'::BLOB WHERE version_id IN
+                        (SELECT version_id FROM ml.models WHERE model = 'other')""").fetchall()
+        with pytest.warns(UserWarning, match="numbered anew.*missing or damaged"):
+            made.execute("ALTER MODEL other RETRAIN").fetchall()
+        assert rows(made, "SELECT count(DISTINCT other(t)) FROM t") == [(3,)]
+        made.execute("DROP MODEL other").fetchall()
+
     def test_what_it_does_not_take(self, made):
         with pytest.raises(OptionError, match="without a label"):
             made.execute("CREATE MODEL other OPTIONS (task = 'segment', label = 'colour') AS FROM t").fetchall()

@@ -6,7 +6,5 @@ SELECT customer_id, as_of,
        arg_max(gap, day)::FLOAT                                           AS gap_last_days,
        ((as_of::DATE - max(day)) / avg(gap))::FLOAT                       AS overdue_ratio,
        ((as_of::DATE - max(day) - avg(gap)) / (stddev_samp(gap) + 1))::FLOAT AS overdue_deviations
-FROM (SELECT customer_id, as_of, day,
-             day - lag(day) OVER (PARTITION BY customer_id, as_of ORDER BY day) AS gap
-      FROM days)
+FROM days
 GROUP BY customer_id, as_of

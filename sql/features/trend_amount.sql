@@ -5,8 +5,8 @@ SELECT customer_id, as_of,
        coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 90 DAY), 0)::FLOAT  AS amount_90d,
        coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 180 DAY), 0)::FLOAT AS amount_180d,
        coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 365 DAY), 0)::FLOAT AS amount_365d,
-       (coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 30 DAY), 0) / nullif(sum(amount) FILTER (event_time > as_of - INTERVAL 90 DAY), 0))::FLOAT   AS amount_ratio_30d_90d,
-       (coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 90 DAY), 0) / nullif(sum(amount) FILTER (event_time > as_of - INTERVAL 180 DAY), 0))::FLOAT  AS amount_ratio_90d_180d,
-       (coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 180 DAY), 0) / nullif(sum(amount) FILTER (event_time > as_of - INTERVAL 365 DAY), 0))::FLOAT AS amount_ratio_180d_365d
+       (coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 30 DAY), 0) / nullif(round(sum(amount) FILTER (event_time > as_of - INTERVAL 90 DAY), 6), 0))::FLOAT   AS amount_ratio_30d_90d,
+       (coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 90 DAY), 0) / nullif(round(sum(amount) FILTER (event_time > as_of - INTERVAL 180 DAY), 6), 0))::FLOAT  AS amount_ratio_90d_180d,
+       (coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 180 DAY), 0) / nullif(round(sum(amount) FILTER (event_time > as_of - INTERVAL 365 DAY), 6), 0))::FLOAT AS amount_ratio_180d_365d
 FROM history
 GROUP BY customer_id, as_of
