@@ -88,7 +88,7 @@ def write(place: Workplace, name: str, number: int | None, path: str) -> int:
         "files": {file: hashlib.sha256(content).hexdigest() for file, content in contents.items()},
     }
     contents = {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}
-    if Path(path).is_file() and not zipfile.is_zipfile(path):
+    if Path(path).is_file() and not _is_archive(path):
         raise ModelError(f"'{path}' is there, and no exported model: move it away, or name another file.")
     try:
         with whole(place.cursor, Path(path)) as file:
@@ -107,6 +107,13 @@ def _contents(dump: Dump, weights: bytes) -> Iterator[tuple[str, bytes]]:
                 yield f"macros/{place}.sql", str(statement).encode()
         else:
             yield f"tables/{table}.json", json.dumps(content).encode()
+
+
+def _is_archive(path: str) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as file:
+        return MANIFEST in file.namelist()
 
 
 def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:

@@ -190,6 +190,10 @@ def test_an_archive_is_replaced_as_a_whole_and_its_size_is_told(home, tmp_path):
     with pytest.raises(ModelError, match="no exported model"):
         export(home, "b", path)
     assert path.read_text() == "before"
+    with zipfile.ZipFile(path, "w") as sheet:
+        sheet.writestr("a sheet", "of another program")
+    with pytest.raises(ModelError, match="no exported model"):
+        export(home, "b", path)
     path.unlink()
     export(home, "b", path)
     shown = home.execute(f"EXPORT MODEL b TO {literal(str(path))}").fetchall()

@@ -1,6 +1,7 @@
 """The future cannot reach a feature: the one property that everything else rests on."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from sqlml.transforms import Target
 from tests.conftest import close, copy_to
 
 AS_OF = datetime(2025, 6, 1)
+NEWEST = "(SELECT as_of FROM ml.latest)"
 MAY_READ = {"history", "days", "spine", "customers", "items"}
 EVENTS = """CREATE OR REPLACE TABLE behavior.events (customer_id INTEGER, event_time TIMESTAMP, event_type VARCHAR,
             item_id INTEGER, amount DOUBLE, known_at TIMESTAMP)"""
@@ -119,6 +121,13 @@ def test_files_that_do_nothing_but_aggregate_one_relation_are_one_query(db):
     sql = queries.features_of(frame, "SELECT 1 AS customer_id, now()::TIMESTAMP AS as_of", "SELECT *")
     assert {"calendar", "monetary", "trend", "trend_amount"} < set(names)
     assert sql.count("LEFT JOIN") == 1  # those of the days, to those of the history
+
+
+def test_duckdb_keeps_the_newest_moment_and_not_the_events_of_all(shop):
+    features = queries.features_at(queries.Frame(behavior.read(shop.native)), "SELECT *")
+    with shop.native.cursor() as cursor:
+        ((_, plan),) = cursor.execute(f"EXPLAIN {features.replace(queries.MOMENT, NEWEST)}").fetchall()
+    assert set(re.findall(r"__common_subplan_\d+", plan)) == {"__common_subplan_1"}
 
 
 @pytest.mark.parametrize("file", queries.folder("features"), ids=lambda f: f.name)
