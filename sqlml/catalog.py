@@ -155,6 +155,10 @@ def _digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
     return found.hexdigest()
 
 
+def _unknown(model: str, known: Iterable[str]) -> ModelError:
+    return ModelError(f"There is no model named '{model}'." + did_you_mean(model, set(known), "models"))
+
+
 def _require_digest(arrays: Mapping[str, NDArray[np.float32]], said: str | None) -> None:
     """Weights of an earlier release say nothing of themselves."""
     if said not in (None, _digest(arrays)):
@@ -265,8 +269,7 @@ class Catalog:
         versions = self.versions(promoted=number is None)
         found = {v.version: v for v in versions if v.model == model}
         if not found:
-            raise ModelError(f"There is no model named '{model}'." + did_you_mean(
-                model, {v.model for v in versions}, "models"))  # fmt: skip
+            raise _unknown(model, (v.model for v in versions))
         if number is None:
             return next(iter(found.values()))
         if number not in found:
@@ -306,7 +309,7 @@ class Catalog:
             ModelError: There is no such model.
         """
         if model not in (found := self.models()):
-            raise ModelError(f"There is no model named '{model}'." + did_you_mean(model, found, "models"))
+            raise _unknown(model, found)
 
     def next_number(self, model: str) -> int:
         """The number of the version that would be added now."""

@@ -1,4 +1,4 @@
--- sql/features/trend_amount.sql: amounts in the last 7, 30, 90, 180 and 365 days, and their ratios          needs: amount
+-- sql/features/trend_amount.sql: amounts in the last 7, 30, 90, 180 and 365 days, and their ratios; a sum that cancels but for rounding is 0          needs: amount
 SELECT customer_id, as_of,
        coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 7 DAY), 0)::FLOAT   AS amount_7d,
        coalesce(sum(amount) FILTER (event_time > as_of - INTERVAL 30 DAY), 0)::FLOAT  AS amount_30d,
