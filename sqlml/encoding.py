@@ -49,7 +49,8 @@ class Dropped:
 class Arrays:
     """Examples in memory: inputs (n, columns) with NaN for missing, labels (n,), folds (n,).
 
-    Labels of a spend are (n, 3): the spend, the orders, and what share of the horizon they are of.
+    Labels of a spend are (n, 3): the spend, the orders, and what share of the horizon they are of. The numbers 2f and
+    2f + 1 in `folds` are the two halves of fold f; where rows are segmented, each customer has a number.
     """
 
     inputs: NDArray[np.float32]
@@ -63,6 +64,11 @@ class Arrays:
     def at(self, places: NDArray[np.int64]) -> Arrays:
         """The rows at these places, as often as they are named."""
         return Arrays(self.inputs[places], self.labels[places], self.folds[places])
+
+    def halves(self) -> list[Arrays]:
+        """The rows in two parts, by the half of their fold; one part where the other is empty."""
+        parts = (self.where(self.folds % 2 == half) for half in range(2))
+        return [part for part in parts if len(part.labels)]
 
     @property
     def truth(self) -> NDArray[np.float32]:

@@ -90,7 +90,7 @@ def cross_validate(method: Method, data: Arrays, encoder: Encoder, options: Mode
         options: Epochs, seed and so on.
         stage: Name of a part of the training → what to call after its epochs.
     """
-    folds = [data.folds == fold for fold in np.unique(data.folds)]
+    folds = [data.folds // 2 == fold for fold in np.unique(data.folds // 2)]
     sound = [f for f in folds if len(np.unique(data.labels[~f])) > 1]  # too few of one kind to learn from
     jobs = [
         partial(_fit_fold, method, data, encoder, options, fold, f"fold {i} of {len(sound)}")
@@ -114,10 +114,20 @@ def _fit_fold(
     name: str,
     stage: Stage,
 ) -> tuple[Vector, int]:
-    """Outputs for the rows of the fold from a fit on the others, stopped on the fold, and its epochs."""
+    """Outputs for the rows of the fold from a fit on the others, and its epochs.
+
+    The fit stops on the fold; each half has the outputs of the epoch that the other half chose.
+    """
     held_out = data.where(fold)
     state = method.fit(data.where(~fold), encoder, options, held_out, stage(name))
-    return predict(method.forward(encoder, options), state.weights, held_out.inputs), state.epochs
+    parts = held_out.halves() if len(state.apart) > 1 else [held_out]
+    weights = state.apart if len(state.apart) > 1 else [state.weights]
+    forward = method.forward(encoder, options)
+    found = [predict(forward, each, part.inputs) for each, part in zip(weights, parts, strict=True)]
+    if len(parts) == 1:
+        return found[0], state.epochs
+    place = np.argsort(np.concatenate([np.flatnonzero(held_out.folds % 2 == half) for half in range(2)]))
+    return np.concatenate(found)[place], state.epochs
 
 
 def fit_all(

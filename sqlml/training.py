@@ -62,11 +62,28 @@ class Settings:
 
 @dataclass(frozen=True)
 class Trained:
-    """Averaged parameters of the best epoch (without a stopping set: the last), its number, (train, stop) losses."""
+    """Averaged parameters of the best epoch (without a stopping set: the last), its number, (train, stop) losses.
+
+    `apart` has, for each part of the stopping set, the parameters of the epoch that is best for the other parts.
+    """
 
     params: Params
     epochs: int
     log: list[tuple[float, float]] = field(default_factory=list)
+    apart: tuple[Params, ...] = ()
+
+
+@dataclass
+class _Best:
+    """The best epoch so far by one set of rows."""
+
+    params: Params
+    epoch: int = 0
+    loss: float = math.inf
+
+    def see(self, params: Params, epoch: int, loss: float) -> None:
+        if loss < self.loss or not self.epoch:
+            self.params, self.epoch, self.loss = params, epoch, loss
 
 
 def train(
@@ -77,7 +94,7 @@ def train(
     prepare: Prepare,
     context: object,
     settings: Settings,
-    stop: tuple[Rows, NDArray[np.float32]] | None = None,
+    stop: Sequence[tuple[Rows, NDArray[np.float32]]] = (),
     watch: Watch = lambda epoch, epochs, loss: None,
     start: Params | None = None,
 ) -> Trained:
@@ -91,7 +108,8 @@ def train(
         prepare: (inputs, context) → arguments of the module; runs inside the compiled step.
         context: Arrays that `prepare` needs; others of equal shapes share a compilation.
         settings: Epochs, batch size and so on.
-        stop: Rows to stop early on; the best epoch's parameters come back.
+        stop: Parts of the rows to stop early on; the best epoch's parameters come back, for all of these rows and for
+            each part by the other ones.
         watch: Called after each epoch.
         start: Parameters to go on from; default: drawn by chance.
 
@@ -104,7 +122,7 @@ def train(
     context = jax.device_put(context)
     optimizer = _optimizer(settings.learning_rate, settings.weight_decay)
     state = _initial(key, inputs[:1], context, module, prepare, optimizer) if start is None else _from(start, optimizer)
-    best, log = Trained(state.average, 0), []
+    best, log = [_Best(state.average) for _ in range(1 + len(stop))], []
     for epoch in range(1, settings.epochs + 1):
         losses = []
         for rows in _groups(rng, len(labels), batch):
@@ -113,16 +131,18 @@ def train(
             state, values = _steps(state, *data, np.int32(len(rows)), context, key, module, loss, prepare, optimizer)
             losses.append(values[: len(rows)])
         train_loss = float(np.mean(np.concatenate(losses)))
-        stop_loss = _mean_loss(module, loss, state.average, *stop, context, prepare) if stop else math.nan
+        sums = [_sum_of_losses(module, loss, state.average, *part, context, prepare) for part in stop]
+        stop_loss = sum(sums) / sum(len(part[1]) for part in stop) if stop else math.nan
         log.append((train_loss, stop_loss))
         if not np.isfinite(train_loss):
             raise TrainingError(f"The loss is not finite at epoch {epoch}: lower learning_rate.")
         watch(epoch, settings.epochs, stop_loss if stop else train_loss)
-        if stop is None or not best.epochs or stop_loss < log[best.epochs - 1][1]:
-            best = Trained(state.average, epoch)
-        if epoch - best.epochs >= settings.patience:
+        for each, reached in zip(best, [sum(sums), *(sum(sums) - own for own in sums)], strict=True):
+            each.see(state.average, epoch, reached if stop else -epoch)
+        if epoch - max(each.epoch for each in best) >= settings.patience:
             break
-    return Trained(best.params, best.epochs, log)
+    whole, *apart = best
+    return Trained(whole.params, whole.epoch, log, tuple(each.params for each in apart))
 
 
 def together(jobs: Sequence[Callable[[Stage], Result]], stage: Stage) -> list[Result]:
@@ -242,7 +262,7 @@ def _steps(
     return jax.lax.fori_loop(0, count, body, (state, jnp.zeros(STEPS)))
 
 
-def _mean_loss(
+def _sum_of_losses(
     module: nn.Module,
     loss: Loss,
     params: Params,
@@ -258,7 +278,7 @@ def _mean_loss(
         _loss_of(params, inputs[rows], labels[rows], np.int32(size), context, module, loss, prepare)
         for rows, size in zip(places, sizes, strict=True)
     ]
-    return float(np.sum(jax.device_get(sums))) / len(labels)
+    return float(np.sum(jax.device_get(sums)))
 
 
 @partial(jax.jit, static_argnames=("module", "loss", "prepare"))

@@ -20,7 +20,7 @@ from sqlml.methods import linear
 from sqlml.methods.base import Forward, State, Weights, part, silent
 from sqlml.models.ensemble import Ensemble, encode
 from sqlml.options import ModelOptions
-from sqlml.training import Settings, Watch
+from sqlml.training import Params, Settings, Watch
 from sqlml.transforms import Encoder, Layout, Target
 
 
@@ -44,15 +44,17 @@ def fit(
         encode,
         encoder.layout,
         settings,
-        (stop.inputs, stop.labels) if stop else None,
+        [(half.inputs, half.labels) for half in stop.halves()] if stop else (),
         watch,
     )
-    flat = flatten_dict(trained.params["params"], sep=".")
-    straight = linear.fit(data, encoder, options)
-    weights = {f"net.{name}": np.asarray(value) for name, value in flat.items()}
-    weights |= {f"layout.{name}": value for name, value in encoder.layout._asdict().items()}
-    weights |= {f"linear.{name}": value for name, value in straight.weights.items()}
-    return State(weights, trained.epochs, tuple(trained.log))
+    shared = {f"layout.{name}": value for name, value in encoder.layout._asdict().items()}
+    shared |= {f"linear.{name}": value for name, value in linear.fit(data, encoder, options).weights.items()}
+    weights, *apart = ({**_stored(params), **shared} for params in (trained.params, *trained.apart))
+    return State(weights, trained.epochs, tuple(trained.log), tuple(apart))
+
+
+def _stored(params: Params) -> Weights:
+    return {f"net.{name}": np.asarray(value) for name, value in flatten_dict(params["params"], sep=".").items()}
 
 
 def forward(encoder: Encoder, options: ModelOptions) -> Forward:

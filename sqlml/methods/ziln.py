@@ -42,8 +42,11 @@ def fit(
     columns = (encoding.of_values(name, computed[:, i], options.bins) for i, name in enumerate(FEATURES))
     wider = Encoder((*encoder.columns, *columns), UNIT)
     found = net.fit(rows, wider, options, stopping, watch)
-    weights = {f"{CORRECTION}.{name}": value for name, value in found.weights.items()}
-    return replace(found, weights={**closed.weights, **weights})
+    weights, *apart = (
+        {**closed.weights, **{f"{CORRECTION}.{name}": value for name, value in each.items()}}
+        for each in (found.weights, *found.apart)
+    )
+    return replace(found, weights=weights, apart=tuple(apart))
 
 
 def _observed(data: Arrays, expects: Forward, weights: Weights, scale: float) -> Arrays:
