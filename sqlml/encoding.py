@@ -17,6 +17,8 @@ from sqlml.transforms import Column, Encoder, Target
 
 SKEWED = 2.0
 """A label without negative values is an amount from this skewness on."""
+LARGEST_COUNT = 10
+"""The mean from which a count is any other number."""
 FILLED_BINS = 2
 """A value that fills so many bins of a number is a level of its own beside them, such as the zero of a balance."""
 BATCH = 16_384
@@ -96,8 +98,8 @@ def is_number(kind: str) -> bool:
     return kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") or is_integer(kind)
 
 
-def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str) -> Target:
-    """What kind of number a column of `table` is.
+def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str, *, is_integer: bool) -> Target:
+    """What kind of number a column of `table` is; whole numbers from 0 on that are small on average are counts.
 
     Raises:
         DataError: Its values are out of the reach of FLOAT, which is learnt and answered in.
@@ -114,6 +116,8 @@ def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str) -> 
             f"The number to predict differs by {deviation:.3g} about {mean:.9g}, which seven digits do not tell: "
             f"learn from what it has above a fixed number, such as label - {mean:.9g}."
         )
+    if is_integer and least == 0 and mean < LARGEST_COUNT:
+        return Target("amount", scale=mean, power=1.0)
     if least >= 0 and (skewness or 0) >= SKEWED:
         return Target("amount", scale=mean)
     return Target("value", center=mean, scale=deviation)

@@ -385,16 +385,3 @@ def _narrowest(quantiles: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArr
     covered = round(COVERAGE * (LEVELS - 1))
     first = (quantiles[:, covered:] - quantiles[:, : LEVELS - covered]).argmin(1)
     return first, first + covered
-
-
-def auc_alone(cursor: duckdb.DuckDBPyConnection, table: str, value: str, *, is_number: bool) -> float | None:
-    """How well one expression over `table`, which has a column `label`, tells the label: an AUC."""
-    query = queries.text(
-        "examples/single_column",
-        value=value,
-        table=table,
-        is_number=str(is_number),
-        binary=queries.text("metrics/binary"),
-    )
-    found: float | None = cursor.execute(query).fetchall()[0][0]
-    return found

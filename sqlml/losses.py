@@ -23,7 +23,8 @@ LEAST_SPREAD, USUAL_SPREAD = 0.01, 0.9
 def of(target: Target) -> Loss:
     """(outputs (..., size), labels (...)) → losses (...); the same object for equal targets.
 
-    An amount has the Tweedie deviance of power 1.5 (Jørgensen 1987): for labels that are zero or positive and skewed.
+    An amount has the Tweedie deviance of power 1.5 (Jørgensen 1987): for labels that are zero or positive and skewed; a
+    count that of power 1, which is Poisson's.
     Labels of a spend are (spend, orders, exposure); see `ziln`.
     """
 
@@ -38,7 +39,10 @@ def of(target: Target) -> Loss:
         return 0.5 * (outputs[..., 0] - (labels - target.center) / target.scale) ** 2
 
     def amount(outputs: jax.Array, labels: jax.Array) -> jax.Array:
-        half = jnp.clip(outputs[..., 0], -LARGEST_LOG, LARGEST_LOG) / 2
+        link = jnp.clip(outputs[..., 0], -LARGEST_LOG, LARGEST_LOG)
+        if target.power == 1:
+            return jnp.exp(link) - labels / target.scale * link
+        half = link / 2
         return 2 * labels / target.scale * jnp.exp(-half) + 2 * jnp.exp(half)
 
     def spend(outputs: jax.Array, labels: jax.Array) -> jax.Array:

@@ -12,11 +12,21 @@ from typing import Any, TypeGuard, TypeVar
 from sqlml.errors import OptionError, did_you_mean
 
 INTERVAL, TIMESTAMP, NAMES, WEIGHTS = "interval", "timestamp", "names", "weights"
+NETS = ("net", "ziln")
+DESCENT = (*NETS, "autoencoder", "dec")
+LABELLED = ("churn", "clv", "classification", "regression")
+CLUSTERED = ("forecast", "kmeans", "autoencoder", "dec")
+COLUMNS = ("net", "logistic", "linear", "ziln", *CLUSTERED)
+"""Methods by the option that they use: what descends a gradient, what looks at every column."""
+EXAMPLES = "Of more examples (rows, or customers times cut-offs) a share drawn by chance is learnt from."
 BLEND = "Net and linear model: half and half, or fitted on the held-out rows of the folds."
 
 
 def option(default: Any, help_text: str, **checks: object) -> Any:  # noqa: ANN401
-    """A dataclass field with the help text that `--help` and the docs show; checks: kind, minimum, maximum, choices."""
+    """A dataclass field with the help text that `--help` and the docs show; checks: kind, minimum, maximum, choices.
+
+    `methods` and `tasks` name those that use the option, where not every one does.
+    """
     return field(default=default, metadata={"help": help_text, **checks})
 
 
@@ -25,29 +35,40 @@ class ModelOptions:
     """How to learn: the options of every model."""
 
     method: str = option("net", "How to learn: net or logistic (for numbers: linear).", is_tunable=True)
-    members: int = option(8, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1)
-    width: int = option(32, "Units of the hidden layer.", is_tunable=True, minimum=1, maximum=4096)
-    bins: int = option(12, "Bins of the piecewise-linear encoding of a number.", is_tunable=True, minimum=2)
-    dropout: float = option(
-        0.2, "Share of hidden units dropped while training.", is_tunable=True, minimum=0, maximum=0.9
+    members: int = option(8, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1, methods=NETS)
+    width: int = option(32, "Units of the hidden layer.", is_tunable=True, minimum=1, maximum=4096, methods=NETS)
+    bins: int = option(
+        12, "Bins of the piecewise-linear encoding of a number.", is_tunable=True, minimum=2, methods=NETS
     )
-    learning_rate: float = option(1.5e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1)
-    weight_decay: float = option(0.1, "Weight decay of AdamW.", is_tunable=True, minimum=0)
-    batch_size: int = option(1024, "Rows in a mini-batch.", is_tunable=True, minimum=1)
-    epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
-    patience: int = option(4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
-    blend: str = option("half", BLEND, is_tunable=True, choices=("half", "fitted"))
-    k: int | None = option(None, "Of segments: how many. Default: as many as are stable.", minimum=2, maximum=50)
-    min_size: int = option(5, "Of segments: the least customers or rows that make one.", minimum=1)
+    dropout: float = option(
+        0.2,
+        "Share of hidden units dropped while training.",
+        is_tunable=True,
+        minimum=0,
+        maximum=0.9,
+        methods=NETS,
+    )
+    learning_rate: float = option(
+        1.5e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1, methods=DESCENT
+    )
+    weight_decay: float = option(
+        0.1, "Weight decay of AdamW.", is_tunable=True, minimum=0, methods=(*DESCENT, "gru4rec", "sasrec")
+    )
+    batch_size: int = option(1024, "Rows in a mini-batch.", is_tunable=True, minimum=1, methods=NETS)
+    epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1, methods=NETS)
+    patience: int = option(
+        4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1, methods=NETS
+    )
+    blend: str = option("half", BLEND, is_tunable=True, choices=("half", "fitted"), methods=("net",))
+    k: int | None = option(
+        None, "Of segments: how many. Default: as many as are stable.", minimum=2, maximum=50, tasks=("segment",)
+    )
+    min_size: int = option(5, "Of segments: the least customers or rows that make one.", minimum=1, methods=CLUSTERED)
     versions_kept: int | None = option(
         None, "Keep the newest so many versions, and the promoted one. Default: all.", minimum=1
     )
-    max_examples: int = option(
-        1_000_000,
-        "Of more examples (rows, or customers times cut-offs) a share drawn by chance is learnt from.",
-        minimum=1_000,
-    )
-    folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
+    max_examples: int = option(1_000_000, EXAMPLES, minimum=1_000)
+    folds: int = option(3, "Folds for early stopping and calibration.", minimum=2, tasks=LABELLED)
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
     )
@@ -62,10 +83,13 @@ class BehaviorOptions(ModelOptions):
     """Options of a behaviour model. Intervals and times are DuckDB's own text forms."""
 
     method: str = option("auto", "How to learn; auto: what suits the task. The docs list the methods of each task.")
+    max_examples: int = option(1_000_000, EXAMPLES, minimum=1_000, tasks=LABELLED)
     task: str | None = option(
         None, "What to predict: churn, clv, segment or recommend. Default: churn, or what predict says."
     )
-    predict: str | None = option(None, "A target in SQL: an aggregate over the future, e.g. sum(amount) > 100.")
+    predict: str | None = option(
+        None, "A target in SQL: an aggregate over the future, e.g. sum(amount) > 100.", tasks=(*LABELLED, "segment")
+    )
     population: str | None = option(
         None, "Of whom: a condition on the history by as_of, e.g. max(event_time) > as_of - INTERVAL 60 DAY."
     )
@@ -73,36 +97,58 @@ class BehaviorOptions(ModelOptions):
         None,
         "How far ahead to predict, e.g. 90d, 13 weeks, 6 months. Required for churn, clv and predict.",
         kind=INTERVAL,
+        tasks=(*LABELLED, "segment"),
     )
     discount: float = option(
-        0.0, "Of clv: the yearly rate by which money to come is worth less; 0: a plain sum.", minimum=0, maximum=10
+        0.0,
+        "Of clv: the yearly rate by which money to come is worth less; 0: a plain sum.",
+        minimum=0,
+        maximum=10,
+        tasks=("clv",),
     )
-    period: str = option("1 month", "Of clv: the length of a period of the curve.", kind=INTERVAL)
+    period: str = option("1 month", "Of clv: the length of a period of the curve.", kind=INTERVAL, tasks=("clv",))
     repeat: str = option(
         "auto",
         "Of recommend: whether what a customer had may come again. auto: as it does in the data.",
         choices=("auto", "true", "false"),
+        tasks=("recommend",),
     )
     candidates: str | None = option(
-        None, "Of recommend: a condition on behavior.items, asked at every call, e.g. stock > 0. Default: all items."
+        None,
+        "Of recommend: a condition on behavior.items, asked at every call, e.g. stock > 0. Default: all items.",
+        tasks=("recommend",),
     )
     event_weights: tuple[tuple[str, float], ...] = option(
-        (), "Of recommend: what an event of a type counts, e.g. view=1,cart=3,purchase=5. Others: 1.", kind=WEIGHTS
+        (),
+        "Of recommend: what an event of a type counts, e.g. view=1,cart=3,purchase=5. Others: 1.",
+        kind=WEIGHTS,
+        tasks=("recommend",),
     )
     active_event: str | None = option(
-        None, "The event type that counts as activity, or as a purchase. Default: any event, any with an amount."
+        None,
+        "The event type that counts as activity, or as a purchase. Default: any event, any with an amount.",
+        tasks=("churn", "clv", "segment"),
     )
     active_within: str | None = option(
-        None, "Train only on customers with an event this recently before the cut-off.", kind=INTERVAL
+        None,
+        "Train only on customers with an event this recently before the cut-off.",
+        kind=INTERVAL,
+        tasks=(*LABELLED, "segment"),
     )
     attributes: tuple[str, ...] = option(
-        (), "Columns of behavior.customers that may be used, or 'all'. They must be true as of any date.", kind=NAMES
+        (),
+        "Columns of behavior.customers that may be used, or 'all'. They must be true as of any date.",
+        kind=NAMES,
+        tasks=(*LABELLED, "segment"),
+        methods=COLUMNS,
     )
     as_of: str | None = option(
         None, "The last moment the training may know. Default: the newest event not in the future.", kind=TIMESTAMP
     )
-    every: str | None = option(None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL)
-    max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1)
+    every: str | None = option(
+        None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL, tasks=(*LABELLED, "segment")
+    )
+    max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1, tasks=(*LABELLED, "segment"))
 
 
 @dataclass(frozen=True)
@@ -110,37 +156,51 @@ class QueryOptions(ModelOptions):
     """Options of a query model: each row of the query is an example."""
 
     method: str = option(
-        "net",
-        "How to learn: net, logistic (for numbers: linear), or auto: the linear one where level. Of segments: auto.",
+        "auto",
+        "How to learn: net, logistic (for numbers: linear), or auto: the linear one where it is level.",
         is_tunable=True,
     )
-    members: int = option(16, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1)
-    learning_rate: float = option(4e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1)
-    batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1)
-    epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1)
-    patience: int = option(5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1)
-    blend: str = option("fitted", BLEND, is_tunable=True, choices=("half", "fitted"))
+    members: int = option(16, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1, methods=NETS)
+    learning_rate: float = option(
+        4e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1, methods=DESCENT
+    )
+    batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1, methods=NETS)
+    epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1, methods=NETS)
+    patience: int = option(
+        5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1, methods=NETS
+    )
+    blend: str = option("fitted", BLEND, is_tunable=True, choices=("half", "fitted"), methods=("net",))
     task: str | None = option(None, "classification, regression or segment. Default: what the type of the label says.")
-    label: str | None = option(None, "The column to predict. Required.")
+    label: str | None = option(None, "The column to predict. Required.", tasks=LABELLED)
     key: str | None = option(None, "The column that names a row; it is not learnt from.")
-    positive: str | None = option(None, "The class whose probability is asked for. Default: the last of two in order.")
+    positive: str | None = option(
+        None, "The class whose probability is asked for. Default: the last of two in order.", tasks=("classification",)
+    )
     columns: tuple[str, ...] = option((), "The columns to learn from. Default: all.", kind=NAMES)
     exclude: tuple[str, ...] = option((), "Columns not to learn from.", kind=NAMES)
     split: str = option(
         "auto",
         "How rows are held out: random, time, custom. auto: by what split_column is.",
         choices=("auto", "random", "time", "custom"),
+        tasks=LABELLED,
     )
-    split_column: str | None = option(None, "A time (the newest rows are held out) or a flag (TRUE: held out).")
-    test_fraction: float = option(0.2, "Share of the rows held out.", minimum=0.01, maximum=0.9)
+    split_column: str | None = option(
+        None, "A time (the newest rows are held out) or a flag (TRUE: held out).", tasks=LABELLED
+    )
+    test_fraction: float = option(0.2, "Share of the rows held out.", minimum=0.01, maximum=0.9, tasks=LABELLED)
     search: str = option(
         "grid",
         "How to try options given as lists: grid (all combinations), random, none.",
         choices=("grid", "random", "none"),
+        tasks=LABELLED,
     )
-    trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1)
-    budget: str | None = option(None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL)
-    threshold: float = option(0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1)
+    trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1, tasks=LABELLED)
+    budget: str | None = option(
+        None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL, tasks=LABELLED
+    )
+    threshold: float = option(
+        0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1, tasks=("classification",)
+    )
 
 
 Kind = TypeVar("Kind", bound=ModelOptions)
@@ -188,6 +248,33 @@ def make(kind: type[Kind], values: Mapping[str, object]) -> Kind:
         if name not in known:
             raise OptionError(f"There is no option '{name}'." + did_you_mean(name, known, "options"))
     return kind(**{name: _convert(known[name], value) for name, value in values.items()})
+
+
+def unused(kind: type[ModelOptions], task: str, methods: Sequence[str]) -> dict[str, str]:
+    """The options that mean nothing for a task learnt by these methods, each with the reason."""
+    found: dict[str, str] = {}
+    for name, spec in fields(kind).items():
+        owners, users = (spec.metadata.get(what) for what in ("tasks", "methods"))
+        if users and not set(users) & set(methods):
+            found[name] = f"is used by {_listed('method', users)}; here {_listed('method', methods)} would ignore it"
+        if owners and task not in owners:
+            found[name] = f"is one of {_listed('task', owners)}; this is {task}"
+    return found
+
+
+def require_used(kind: type[ModelOptions], given: Iterable[str], task: str, methods: Sequence[str]) -> None:
+    """Check that each option that was given changes something.
+
+    Raises:
+        OptionError: It names the option, and the tasks or methods that use it.
+    """
+    idle = unused(kind, task, methods)
+    if names := [name for name in given if name in idle]:
+        raise OptionError(f"Option {names[0]} {idle[names[0]]}. Leave it out.")
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN401

@@ -24,6 +24,7 @@ from sqlml import (
     cutoffs,
     evaluation,
     explanation,
+    leaks,
     lifecycle,
     lifetime,
     losses,
@@ -51,7 +52,7 @@ from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
 from sqlml.tabular import Learned
-from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, require_method
+from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, TASKS, require_used
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Encoder, Target
 from sqlml.udf import BUCKETS, Answer, Forward
@@ -60,6 +61,8 @@ CALIBRATION, BACKGROUND = "calibration", "background"
 WITH_GAPS = {BACKGROUND, MAP_INPUTS}
 """Stored rows of inputs, in which what is missing is NaN."""
 TIMED_BATCHES = 10
+FEW_CUSTOMERS = 50
+"""Below this many the record warns."""
 PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy", "scipy")
 
 
@@ -82,10 +85,12 @@ def create_behavior_model(
     chosen = options.make(BehaviorOptions, values)
     store = Catalog(place.cursor, place.database)
     if chosen.task == RECOMMEND.name:
+        require_used(chosen, values, RECOMMEND)
         return _create_recommender(place, store, name, chosen, is_replace=is_replace, is_gated=rival is not None)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
+        require_used(chosen, values, recipe.task)
         functions = recipe.task.named(name)
         lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
@@ -110,6 +115,8 @@ def create_behavior_model(
         packages={package: package_version(package) for package in PACKAGES},
         fingerprint={**vars(plan.known)},
         seconds=time.monotonic() - started,
+        comparison=tested.comparison,
+        leaks=leaks.record(trained.leaks),
         weights={
             **_weights(trained.state, trained.calibration),
             BACKGROUND: trained.background,
@@ -119,7 +126,7 @@ def create_behavior_model(
         features=_features(encoder, [*trained.dropped, *timeless]),
         importance=[(i.feature, i.importance, i.deviation) for i in tested.importance],
         gate=_gate(rival, before, tested, tested.target),
-        warnings=[*_warnings(plan, trained), *segments.note(tested.trials)],
+        warnings=[*tested.warnings, *_warnings(plan, trained), *segments.note(tested.trials)],
         training_log=trained.state.log,
         functions=functions,
         trials=_trials(tested.trials),
@@ -139,7 +146,6 @@ def _create_recommender(
         raise OptionError(
             "A recommender is tested on the next step of customers, and has no gate. Retrain without gate."
         )
-    planning.require_task(chosen, RECOMMEND)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         source = recommendations.frame(place.cursor, chosen)
         known = behavior.facts(place.cursor)
@@ -235,13 +241,12 @@ def create_query_model(
     types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
         return _create_row_segments(
-            place, store, name, asked, types, query, is_replace=is_replace, is_gated=rival is not None
+            place, store, name, asked, values, types, query, is_replace=is_replace, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
     given, drawn = tabular.draw(place.cursor, types, asked)
     task = QUERY_TASKS[target.kind]
-    for method in {recipe.method for recipe in recipes} - {"auto"}:
-        require_method(task, method)
+    require_used(asked, values, task, [recipe.method for recipe in recipes])
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
@@ -267,6 +272,8 @@ def create_query_model(
         gate=_gate(rival, before, learned, target),
         trials=_trials(learned.trials),
         warnings=[*drawn, *learned.warnings],
+        comparison=learned.comparison,
+        leaks=leaks.record(learned.leaks),
         training_log=learned.log,
         functions=task.named(name),
     )
@@ -279,6 +286,7 @@ def _create_row_segments(
     store: Catalog,
     name: str,
     asked: QueryOptions,
+    values: Mapping[str, object],
     types: Mapping[str, str],
     query: str,
     *,
@@ -288,8 +296,7 @@ def _create_row_segments(
     started, task = time.monotonic(), QUERY_TASKS["segment"]
     if is_gated:
         raise OptionError("Segments of rows have no later to be judged by, and so no gate. Retrain without gate.")
-    if asked.method not in ("auto", QueryOptions.method):
-        require_method(task, asked.method)
+    require_used(asked, values, task)
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     given, drawn = tabular.draw(place.cursor, types, asked)
     with place.progress(f"Training {name}") as stage:
@@ -340,11 +347,20 @@ def retrain(
     """
     name, changed = version.model, dict(values)
     rival = version if options.flag("gate", changed.pop("gate", False)) else None
-    recipe = {**vars(version.options), "as_of": None} if rows is None else vars(version.options)
-    recipe = {**recipe, **changed}
+    kept = _used(version, str(changed.get("method", version.method)))
+    if rows is None:
+        kept["as_of"] = None
+    recipe = {**kept, **changed}
     if rows is None:
         return create_behavior_model(place, name, recipe, is_replace=True, rival=rival)
     return create_query_model(place, name, recipe, str(version.query), rows, is_replace=True, rival=rival)
+
+
+def _used(version: Version, method: str) -> dict[str, object]:
+    """The options of a version that a method uses: an earlier release stored others too."""
+    kind, task = type(version.options), next(t for t in TASKS if t.name == version.task)
+    idle = options.unused(kind, task.name, task.tried(method))
+    return {name: value for name, value in vars(version.options).items() if name not in idle}
 
 
 def backtest(place: Workplace, name: str, start: str, end: str, every: str) -> Version:
@@ -556,6 +572,11 @@ def _warnings(plan: Plan, trained: Run) -> list[str]:
         found.append(
             f"Learnt from {share:.1%} of all customers, drawn by chance: {plan.known.n_customers:,} customers at "
             f"{len(calendar.cutoffs)} cut-offs are more than max_examples = {plan.recipe.options.max_examples:,}."
+        )
+    if plan.known.n_customers < FEW_CUSTOMERS:
+        found.append(
+            f"Learnt from {plan.known.n_customers:,} customers at {len(calendar.cutoffs)} cut-offs: examples of one "
+            "customer resemble each other, so the metrics are less certain than their number of rows suggests."
         )
     if trained.encoder.target.kind == "spend":
         found += _warnings_of_spend(plan, trained)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -20,12 +20,6 @@ from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
-OF_TASK = {
-    "clv": ("discount", "period"),
-    "segment": ("k", "min_size"),
-    "recommend": ("repeat", "candidates", "event_weights"),
-}
-"""Options of one task alone."""
 MOST_PERIODS = 400
 SEGMENT_HORIZON = timedelta(days=90)
 """What segments tell apart by default, or a quarter of the history where that is shorter."""
@@ -74,9 +68,7 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
         behavior.require_event_type(cursor, relations, chosen.active_event, "active_event =")
     label = targets.of(cursor, relations, chosen)
     task = task_of(chosen, label)
-    if task is SEGMENT and chosen.max_examples != BehaviorOptions.max_examples:
-        raise OptionError("Option max_examples is not of segments: everybody has one.")
-    if chosen.method == "auto" and task is not SEGMENT:
+    if chosen.method == "auto" and task is CLV:
         chosen = replace(chosen, method=task.methods[0])
     as_of, horizon = _times(cursor, chosen, known)
     every = interval(cursor, "every", chosen.every, as_of) or horizon
@@ -173,22 +165,9 @@ def task_of(chosen: BehaviorOptions, label: Label) -> Task:
         task = TARGET_TASKS["binary" if label.is_binary else "value"]
     else:
         task = _named_task(chosen.task or "churn")
-    require_task(chosen, task)
-    return task
-
-
-def require_task(chosen: BehaviorOptions, task: Task) -> None:
-    """Check that the options are such as the task has.
-
-    Raises:
-        OptionError: The method, or an option, is one of another task.
-    """
     if chosen.method != "auto":
         require_method(task, chosen.method)
-    defaults = {f.name: f.default for f in fields(BehaviorOptions)}
-    for owner, names in OF_TASK.items():
-        if owner != task.name and (foreign := [n for n in names if getattr(chosen, n) != defaults[n]]):
-            raise OptionError(f"Option {foreign[0]} is one of task {owner}; this is {task.name}.")
+    return task
 
 
 def _named_task(name: str) -> Task:

@@ -26,11 +26,6 @@ from sqlml.training import Stage
 from sqlml.transforms import Column, Encoder, Target
 
 LEAST_CUSTOMERS, LEAST_ITEMS = 50, 2
-FOREIGN = (
-    "predict", "horizon", "active_event", "active_within", "attributes", "every", "max_cutoffs", "max_examples",
-    "folds", "members", "width", "bins", "dropout", "learning_rate", "batch_size", "epochs", "patience", "blend",
-)  # fmt: skip
-"""Options of a behaviour model that are about a label, or about how it is learnt from columns."""
 MOST_TESTED = 10_000
 MOST_ALIKE = 2_000
 """A word that is said of more items tells them apart too little."""
@@ -53,14 +48,12 @@ def frame(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Frame:
 
     Raises:
         DataError: Events have no items, or no types that could have weights.
-        OptionError: A condition cannot be computed, or an option means nothing here.
+        OptionError: A condition cannot be computed.
     """
     relations = behavior.read(cursor)
     behavior.require_sound(cursor, relations)
     if not relations.has("item_id"):
         raise DataError("Task recommend needs a column item_id in behavior.events.")
-    if foreign := [name for name in FOREIGN if getattr(chosen, name) != getattr(BehaviorOptions, name)]:
-        raise OptionError(f"Option {foreign[0]} means nothing for task recommend: leave it out.")
     if chosen.population is not None:
         targets.require_population(cursor, relations, chosen.population)
     if chosen.candidates is not None:

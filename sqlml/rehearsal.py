@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -11,13 +11,14 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import encoding, evaluation, explanation, features, queries, segments
+from sqlml import comparison, encoding, evaluation, explanation, features, leaks, queries, search, segments
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
 from sqlml.evaluation import Conformal, Fitted, HeldOut, Vector
 from sqlml.explanation import Importance
 from sqlml.features import Source
+from sqlml.leaks import Finding
 from sqlml.methods.base import State
 from sqlml.options import BehaviorOptions
 from sqlml.search import Trial
@@ -28,9 +29,8 @@ from sqlml.training import Stage
 from sqlml.transforms import Calibration, Encoder, Target
 
 TRAINING, TEST = "sqlml_training", "sqlml_test"
-LEAST_CUSTOMERS = 50
+LEAST_EXAMPLES, LEAST_CUSTOMERS = 50, 6
 LEAST_OF_EACH = 10
-LEAK_AUC = 0.97
 RECENCY = "recency_days"
 TEST_FOLDS = 5
 YEAR = 365.25
@@ -86,6 +86,8 @@ class Tested:
     conformal: Conformal | None
     options: BehaviorOptions
     trials: Sequence[Trial] = ()
+    comparison: str = ""
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ class Run:
     background: Vector
     segmented: Segmented | None = None
     moves: Sequence[tuple[object, ...]] = ()
+    leaks: Sequence[Finding] = ()
 
 
 def in_time(
@@ -113,6 +116,7 @@ def in_time(
     """Run the recipe with knowledge up to `known.as_of`, test it on the horizon after; leaves `sqlml_metrics`."""
     _training_examples(cursor, recipe, known)
     features.build_examples(cursor, recipe.source, TEST, (test_as_of,), known.horizon, now)
+    _require_test(cursor, recipe.source.label, test_as_of, known.horizon)
     return _compare(cursor, recipe, known, stage)
 
 
@@ -125,6 +129,7 @@ def by_customers(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Ca
         query = queries.text(f"examples/{statement}_customers", **pieces)
         cursor.execute(query, {"newest": calendar.tested, "parts": TEST_FOLDS} if statement == "test" else
                        {"parts": TEST_FOLDS}).fetchall()  # fmt: skip
+    _require_test(cursor, recipe.source.label, calendar.tested, calendar.window)
     return _compare(cursor, recipe, observed, stage)
 
 
@@ -135,17 +140,18 @@ def final(
 
     `numbers_so_far` is a query that gives the segment (key, number) of each customer by the version before.
     """
-    _training_examples(cursor, recipe, calendar)
+    looked_at = _training_examples(cursor, recipe, calendar)
     encoder, dropped = _fit_encoder(cursor, recipe, calendar)
     data = features.read_arrays(cursor, TRAINING, encoder)
     cutoffs = list(cutoff_rows(cursor, TRAINING, "train"))
     if recipe.task is SEGMENT:
         found, moves = _final_segments(cursor, recipe, calendar, data, encoder, numbers_so_far, stage)
-        return Run(found.state, found.encoder, Calibration(), dropped, cutoffs, found.background, found, moves)
+        kept = found.state, found.encoder, Calibration(), dropped, cutoffs, found.background
+        return Run(*kept, found, moves, looked_at)
     fitted = _fit(cursor, recipe, recipe.options.method, data, encoder, calendar, stage)
     links = fitted.links(METHODS[recipe.options.method], recipe.options, data.inputs)
     background = explanation.background(data, links)
-    return Run(fitted.state, encoder, fitted.calibration, dropped, cutoffs, background)
+    return Run(fitted.state, encoder, fitted.calibration, dropped, cutoffs, background, leaks=looked_at)
 
 
 def _final_segments(
@@ -177,7 +183,7 @@ def _fit_encoder(
     elif label.is_spend:
         target = recipe.periods.target(calendar.horizon, _mean_spend(cursor))
     elif not label.is_binary:
-        target = encoding.number_target(cursor, TRAINING, "label")
+        target = encoding.number_target(cursor, TRAINING, "label", is_integer=label.is_integer)
     return features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins, target)
 
 
@@ -193,23 +199,52 @@ def cutoff_rows(cursor: duckdb.DuckDBPyConnection, table: str, purpose: str) -> 
     yield from (CutoffRow(purpose, *row) for row in cursor.execute(query).fetchall())
 
 
-def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar) -> None:
+def _training_examples(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar) -> list[Finding]:
+    """Fill the table of examples, and say how well each customer attribute tells the label.
+
+    Raises:
+        DataError: There are too few, all have one label, or an attribute nearly decides it.
+    """
     window = calendar.horizon if recipe.source.label.is_spend else calendar.window
     features.build_examples(cursor, recipe.source, TRAINING, calendar.cutoffs, window, calendar.as_of)
     until = f"at the cut-off{'s' if len(calendar.cutoffs) > 1 else ''} {', '.join(f'{c:%Y-%m-%d}' for c in calendar.cutoffs)}"  # noqa: E501
-    customers = cursor.execute(f"SELECT count(DISTINCT customer_id) FROM {TRAINING}").fetchall()[0][0]
-    if customers < LEAST_CUSTOMERS:
-        raise DataError(f"Customers that can be learnt from {until}: {customers:,}; {LEAST_CUSTOMERS} are the least.")
+    examples, customers = cursor.execute(f"SELECT count(*), count(DISTINCT customer_id) FROM {TRAINING}").fetchall()[0]
+    if examples < LEAST_EXAMPLES or customers < LEAST_CUSTOMERS:
+        raise DataError(
+            f"Examples {until}: {examples:,}, of {customers:,} customers; {LEAST_EXAMPLES} examples of "
+            f"{LEAST_CUSTOMERS} customers are the least. More cut-offs give more examples of the same customers: a "
+            "shorter every, with a larger max_cutoffs."
+        )
     if recipe.task is not SEGMENT:
         _require_differences(cursor, recipe.source.label, until, calendar)
-    if not recipe.source.frame.behavior.has("customers.valid_from"):
-        _refuse_leaks(cursor, recipe.source.frame.attributes)
+    if recipe.source.frame.behavior.has("customers.valid_from"):
+        return []
+    return _refuse_leaks(cursor, recipe.source.frame.attributes, recipe.source.label)
+
+
+def _require_test(cursor: duckdb.DuckDBPyConnection, label: Label, as_of: datetime, window: timedelta) -> None:
+    """Stop where nobody has a label in the window that the recipe is tested on.
+
+    Raises:
+        DataError: It says which window, and what to do.
+    """
+    (rows,) = cursor.execute(f"SELECT count(*) FROM {TEST}").fetchall()[0]
+    if not rows:
+        raise DataError(
+            f"Nobody has a label in the window of the test, from {as_of:%Y-%m-%d %H:%M} to "
+            f"{as_of + window:%Y-%m-%d %H:%M}: the target is NULL for everyone, as an average of no events is. Choose "
+            "an as_of before the silence, a longer horizon, or a target that is known of it, e.g. coalesce(..., 0)."
+        )
 
 
 def _require_differences(cursor: duckdb.DuckDBPyConnection, label: Label, until: str, calendar: Calendar) -> None:
     if not label.is_binary:
-        if cursor.execute(f"SELECT count(DISTINCT label) FROM {TRAINING}").fetchall()[0][0] < LEAST_OF_EACH:
-            raise DataError(f"The target has fewer than {LEAST_OF_EACH} different values {until}.")
+        value, rows, others = cursor.execute(queries.text("examples/usual", table=TRAINING)).fetchall()[0]
+        if others < LEAST_OF_EACH:
+            raise DataError(
+                f"The target is {value:g} in all but {others:,} of {rows:,} examples {until}: nothing to tell apart. "
+                f"Choose a longer horizon than {days(calendar.horizon)}, or another target."
+            )
         return
     counts = cursor.execute(f"SELECT count_if(label), count_if(NOT label) FROM {TRAINING}").fetchall()[0]
     positive, negative = counts
@@ -222,8 +257,8 @@ def _require_differences(cursor: duckdb.DuckDBPyConnection, label: Label, until:
         )
 
 
-def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) -> None:
-    """Stop where one customer attribute alone nearly decides the label of the newest cut-off.
+def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str], label: Label) -> list[Finding]:
+    """Stop where one customer attribute alone nearly decides the label, of all examples or of the newest cut-off.
 
     It was most likely written after the fact, and the newest cut-off is the nearest to when.
 
@@ -231,40 +266,65 @@ def _refuse_leaks(cursor: duckdb.DuckDBPyConnection, attributes: Sequence[str]) 
         DataError: It names the attribute.
     """
     types = {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE {TRAINING}").fetchall()}
-    for attribute in attributes:
-        column = f"customer.{attribute}"
-        newest = queries.text("examples/newest", table=TRAINING)
-        is_number = not encoding.is_category(types[column])
-        auc = evaluation.auc_alone(cursor, newest, queries.identifier(column), is_number=is_number)
-        if auc is not None and auc >= LEAK_AUC:
+    columns = [
+        leaks.Column(name, queries.identifier(column), not encoding.is_category(types[column]))
+        for name in attributes
+        if (column := f"customer.{name}") in types
+    ]
+    observed = f"(SELECT *, fold % 2 AS half FROM {TRAINING} WHERE exposure > 0)"
+    newest = f"(FROM {observed} WHERE as_of = (SELECT max(as_of) FROM {observed}))"
+    kind = "binary" if label.is_binary else "value"
+    found = leaks.audit(cursor, observed, columns, kind)
+    for one in (*found, *leaks.audit(cursor, newest, columns, kind)):
+        if one.is_suspect:
             raise DataError(
-                f"The customer attribute '{attribute}' alone tells the label (AUC {auc:.3f}): it was most likely "
-                "written after the fact. Leave it out of attributes, or give behavior.customers a valid_from."
+                f"The customer attribute {one.text}: it was most likely written after the fact. "
+                "Leave it out of attributes, or give behavior.customers a valid_from."
             )
+    return found
 
 
 def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calendar, stage: Stage) -> Tested:
     """Fit the chosen method and those beside it on the training table, score the test table, store the metrics."""
-    chosen, options = recipe.options.method, recipe.options
     encoder, _ = _fit_encoder(cursor, recipe, calendar)
     data, test = (features.read_arrays(cursor, table, encoder) for table in (TRAINING, TEST))
     if recipe.task is SEGMENT:
         return _compare_segments(cursor, recipe, encoder, data, test, stage)
-    mine = _fit(cursor, recipe, chosen, data, encoder, calendar, stage)
-    scores = {chosen: mine.scores(METHODS[chosen], options, test.inputs)}
+    fitted = {name: _fit(cursor, recipe, name, data, encoder, calendar, stage) for name in _candidates(recipe)}
+    options = replace(recipe.options, method=_chosen(fitted, encoder.target, recipe.task))
+    chosen, mine = options.method, fitted[options.method]
+    scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     for name in recipe.task.beside:
         if name not in scores:
             scores[name] = _scores(cursor, recipe, name, data, test, encoder, calendar, stage)
     evaluation.compare(cursor, HeldOut(_keys(cursor), list(scores.items())), options.seed, encoder.target)
+    compared = comparison.of(chosen, scores, test.truth, encoder.target)
     return Tested(
         encoder.target,
         [*cutoff_rows(cursor, TRAINING, "rehearse"), *cutoff_rows(cursor, TEST, "test")],
         scores[chosen],
         test.truth,
         explanation.importance(METHODS[chosen], mine, options, test),
-        _conformal(cursor, recipe, scores[chosen], test.truth, encoder.target),
+        _conformal(cursor, replace(recipe, options=options), scores[chosen], test.truth, encoder.target),
         options,
+        comparison=compared.sentence,
+        warnings=compared.warnings,
     )
+
+
+def _candidates(recipe: Recipe) -> tuple[str, ...]:
+    """The methods that the option leads to; of auto the best one, and a simpler one where there is one."""
+    if recipe.options.method != "auto":
+        return (recipe.options.method,)
+    return tuple(filter(None, (recipe.task.methods[0], recipe.task.simple)))
+
+
+def _chosen(fitted: Mapping[str, Fitted], target: Target, task: Task) -> str:
+    """The method that loses least on rows it had not seen, or the simple one where that is level."""
+    found = {name: one.validated.losses(target) for name, one in fitted.items()}
+    best = min(found, key=lambda name: float(found[name].mean()))
+    is_level = task.simple in found and search.is_level(found[task.simple], found[best])
+    return str(task.simple) if is_level else best
 
 
 def _compare_segments(

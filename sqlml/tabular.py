@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,11 +12,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import columns, encoding, evaluation, explanation, queries, search, segments
+from sqlml import columns, comparison, encoding, evaluation, explanation, leaks, queries, search, segments
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
 from sqlml.explanation import Importance
+from sqlml.leaks import Finding
 from sqlml.methods.base import State
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
@@ -28,7 +30,6 @@ from sqlml.transforms import Calibration, Encoder, Target
 ROWS, EXAMPLES, STREAM = "sqlml_rows", "sqlml_examples", "sqlml_stream"
 TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
-LEAK_AUC = 0.99
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Learned:
     labels: Vector
     n_rows: int
     log: Sequence[tuple[float, float]]
+    comparison: str
+    leaks: Sequence[Finding]
 
 
 def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: str = ROWS) -> dict[str, str]:
@@ -107,8 +110,6 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
         OptionError: The label is missing or cannot be what the task says.
         DataError: Too few rows or classes have it.
     """
-    if options.k is not None:
-        raise OptionError("Option k is one of task segment.")
     if options.label is None:
         raise OptionError("Option label is missing: which column to predict, e.g. label = 'churned'.")
     if options.label not in types:
@@ -131,7 +132,7 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
         return _classes(cursor, label, options)
     if not is_number:
         raise OptionError(f"task = 'regression' needs a number; the label '{options.label}' is {kind}.")
-    return encoding.number_target(cursor, ROWS, label)
+    return encoding.number_target(cursor, ROWS, label, is_integer=encoding.is_integer(kind))
 
 
 def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOptions) -> Target:
@@ -218,7 +219,6 @@ def learn_segments(
     data = encoding.read_arrays(
         cursor, f"{ROWS} {ROW}", encoder, ["0"] * 3, "row_number() OVER (ORDER BY __sqlml_number) - 1", "__sqlml_number"
     )  # nothing of a future is known
-    options = replace(options, method="auto" if options.method == QueryOptions.method else options.method)
     task = QUERY_TASKS["segment"]
     found, trials = segments.choose(cursor, task, options, encoder, data, stage)
     numbers = f"SELECT coalesce({so_far}, 0) AS number FROM {ROWS} {ROW} ORDER BY __sqlml_number"
@@ -266,11 +266,12 @@ def learn(
     task, training = QUERY_TASKS[target.kind], f"{TRAINING} {ROW}"
     fit_encoder = partial(encoding.fit, cursor, training, inputs, most_levels=columns.MOST_LEVELS, target=target)
     data = _arrays(cursor, training, fit_encoder(recipes[0].bins)[0])  # the same for any number of bins
+    seen: dict[str, Validated] = {}
     options, found, trials = search.best(
         search.expand(recipes, task.methods),
-        partial(_attempt, fit_encoder, data, stage),
+        partial(_attempt, fit_encoder, data, stage, seen),
         budget,
-        prefers=task.methods[-1] if any(r.method == "auto" for r in recipes) else None,
+        prefers=task.simple if any(r.method == "auto" for r in recipes) else None,
     )
     encoder, dropped, validated = found.kept
     test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
@@ -282,18 +283,22 @@ def learn(
     fitted = {options.method: mine}
     for name in task.beside:
         if name in METHODS and name not in fitted:
-            fitted[name] = evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
+            checked = seen.get(name) or evaluation.cross_validate(METHODS[name], data, encoder, options, stage)
+            fitted[name] = evaluation.fit_all(METHODS[name], data, encoder, options, checked, stage)
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
     evaluation.compare(cursor, HeldOut(_keys(cursor, target, options), list(scores.items())), options.seed, target)
     conformal = evaluation.conformal(scores[options.method], test.labels, target)
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
-    warnings = [*_leaks(cursor, encoder, target), *_level(fitted, options.method, target)]
+    compared = comparison.of(options.method, scores, test.labels, target)
+    found_leaks = _leaks(cursor, encoder, target)
+    warnings = [*compared.warnings, *_told(found_leaks), *_level(fitted, options.method, target)]
     background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
         options, trials, encoder, final.state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
         importance, conformal, background, scores[options.method], test.labels, len(everything.labels), mine.state.log,
+        compared.sentence, found_leaks,
     )  # fmt: skip
 
 
@@ -301,10 +306,14 @@ FitEncoder = Callable[[int], tuple[Encoder, list[Dropped]]]
 Found = tuple[Encoder, Sequence[Dropped], Validated]
 
 
-def _attempt(fit_encoder: FitEncoder, data: Arrays, stage: Stage, options: QueryOptions, title: str) -> Attempt[Found]:
+def _attempt(
+    fit_encoder: FitEncoder, data: Arrays, stage: Stage, seen: dict[str, Validated], options: QueryOptions, title: str
+) -> Attempt[Found]:
+    """Cross-validate a recipe; `seen` keeps what the newest one of its method gave."""
     encoder, dropped = fit_encoder(options.bins)
     method = METHODS[options.method]
     validated = evaluation.cross_validate(method, data, encoder, options, lambda name: stage(title + name))
+    seen[options.method] = validated
     return Attempt(validated.losses(encoder.target), (encoder, dropped, validated))
 
 
@@ -340,18 +349,23 @@ def _floor(labels: Vector, rows: int, target: Target) -> Vector:
     return np.tile(shares.astype(np.float32), (rows, 1))
 
 
-def _leaks(cursor: duckdb.DuckDBPyConnection, encoder: Encoder, target: Target) -> list[str]:
-    """A warning for each column that almost decides a binary label on its own."""
-    if target.kind != "binary":
-        return []
-    table = f"(SELECT {ROW}, __sqlml_label = 1 AS label FROM {EXAMPLES} {ROW})"
-    found = {
-        column.source: auc
+def _leaks(cursor: duckdb.DuckDBPyConnection, encoder: Encoder, target: Target) -> list[Finding]:
+    """How well each column tells the label on its own."""
+    label = "__sqlml_label = 1" if target.kind == "binary" else "__sqlml_label"
+    table = f"(SELECT {ROW}, {label} AS label, __sqlml_fold % 2 AS half FROM {EXAMPLES} {ROW})"
+    inputs = Counter(column.source for column in encoder.columns)
+    looked_at = [
+        leaks.Column(column.source, column.expression, not column.is_category)
         for column in encoder.columns
-        if (auc := evaluation.auc_alone(cursor, table, column.expression, is_number=not column.is_category) or 0)
-        >= LEAK_AUC
-    }
+        if inputs[column.source] <= leaks.MOST_INPUTS
+    ]
+    return leaks.audit(cursor, table, looked_at, target.kind)
+
+
+def _told(found: Sequence[Finding]) -> list[str]:
+    """A warning for each column that almost decides the label."""
     return [
-        f"The column '{name}' alone tells the label (AUC {auc:.3f}). If it was written after the fact, exclude it."
-        for name, auc in found.items()
+        f"The column {one.text}. If it was written after the fact, exclude it: OPTIONS (exclude = ['{one.column}'])."
+        for one in found
+        if one.is_suspect
     ]

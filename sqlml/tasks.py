@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sqlml import options
 from sqlml.errors import OptionError, did_you_mean
 from sqlml.methods import (
     autoencoder,
@@ -31,6 +32,7 @@ from sqlml.methods import (
 )  # fmt: skip
 from sqlml.methods.base import Method
 from sqlml.methods.ranking import Ranker
+from sqlml.options import ModelOptions
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Task:
         macros: The file of `sql/functions` that makes them.
         methods: Names in `METHODS` that can learn it, the best first.
         beside: What is trained beside the chosen method and shown with it.
+        simple: The method that `auto` takes where it is level with the first: it is cheaper, and easier to explain.
     """
 
     name: str
@@ -59,6 +62,11 @@ class Task:
     macros: str
     methods: tuple[str, ...]
     beside: tuple[str, ...]
+    simple: str | None = None
+
+    def tried(self, method: str) -> tuple[str, ...]:
+        """The methods that one option may lead to."""
+        return self.methods if method in ("auto", "blend") else (method,)
 
     def named(self, model: str) -> list[tuple[str, str, bool]]:
         """(kind, name, whether a table function) of every public function of `model`."""
@@ -99,6 +107,7 @@ CHURN = Task(
     macros="by_customer",
     methods=("net", "logistic"),
     beside=("logistic", "recency", "base rate"),
+    simple="logistic",
 )
 CLV = Task(
     name="clv",
@@ -150,6 +159,7 @@ _AMOUNT = Task(
     macros="by_customer",
     methods=("net", "linear"),
     beside=("linear", "base rate"),
+    simple="linear",
 )
 TARGET_TASKS: Mapping[str, Task] = {
     "binary": dataclasses.replace(CHURN, name="classification"),
@@ -163,6 +173,7 @@ _NUMBER = Task(
     macros="row_value",
     methods=("net", "linear"),
     beside=("linear", "base rate"),
+    simple="linear",
 )
 QUERY_TASKS: Mapping[str, Task] = {
     "binary": Task(
@@ -171,6 +182,7 @@ QUERY_TASKS: Mapping[str, Task] = {
         macros="row_binary",
         methods=("net", "logistic"),
         beside=("logistic", "base rate"),
+        simple="logistic",
     ),
     "classes": Task(
         name="classification",
@@ -178,6 +190,7 @@ QUERY_TASKS: Mapping[str, Task] = {
         macros="row_classes",
         methods=("net", "logistic"),
         beside=("logistic", "base rate"),
+        simple="logistic",
     ),
     "value": _NUMBER,
     "amount": _NUMBER,
@@ -191,6 +204,18 @@ QUERY_TASKS: Mapping[str, Task] = {
 }
 """By the kind of target, which the label decides, or the task."""
 TASKS: tuple[Task, ...] = (*BEHAVIOR_TASKS.values(), *TARGET_TASKS.values(), *QUERY_TASKS.values())
+
+
+def require_used(chosen: ModelOptions, given: Iterable[str], task: Task, methods: Sequence[str] = ()) -> None:
+    """Check that the task has the methods, and that what was given means something to one that may be tried.
+
+    Raises:
+        OptionError: It says what the task has, or which tasks and methods use the option.
+    """
+    tried = {name: None for method in methods or (chosen.method,) for name in task.tried(method)}
+    for method in tried:
+        require_method(task, method)
+    options.require_used(type(chosen), given, task.name, list(tried))
 
 
 def require_method(task: Task, method: str) -> None:

@@ -37,6 +37,7 @@ class Target:
             names of segments.
         center: Mean of a `value`.
         scale: Standard deviation of a `value`, mean of an `amount` or of a `spend`.
+        power: Of an `amount` that of the variance in the mean (Tweedie): 1.5, or 1 of a count (Poisson).
         of_nothing: Of a binary label: what it is of a customer without any event in the horizon.
         ends: Of a spend: the days from as_of at which its periods end; the last one is the horizon.
         discounts: Of a spend: what an amount of each period is worth today.
@@ -47,6 +48,7 @@ class Target:
     levels: tuple[str, ...] = ()
     center: float = 0.0
     scale: float = 1.0
+    power: float = 1.5
     of_nothing: bool = True
     ends: tuple[float, ...] = ()
     discounts: tuple[float, ...] = ()

@@ -6,6 +6,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     SELECT row_number() OVER () AS place, c->>'$.name' AS name, c->>'$.expression' AS expression,
            from_json(c->'$.edges', '["DOUBLE"]') AS edges, from_json(c->'$.levels', '["VARCHAR"]') AS levels,
            len(from_json(c->'$.spikes', '["DOUBLE"]')) AS spikes FROM columns
+), looked_at AS (
+    SELECT c->>'$.column' AS name, c->>'$.measure' AS measure, (c->>'$.value')::DOUBLE AS value, (c->>'$.is_suspect')::BOOLEAN AS is_suspect
+    FROM (SELECT unnest(from_json(leaks, '["JSON"]')) AS c FROM v)
 ), backtests AS (
     SELECT metric, avg(value) AS mean, min(value) AS least, max(value) AS most, count(*) AS n
     FROM ml.backtests b JOIN v USING (version_id)
@@ -18,6 +21,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 3, place, 'encoding', name,
         CASE WHEN len(levels) > 0 THEN format('{} levels: {}', len(levels), array_to_string(levels[:8], ', ') || CASE WHEN len(levels) > 8 THEN ', ...' ELSE '' END)
              ELSE format('{} bins from {:.4g} to {:.4g}', len(edges) - 1, edges[1], edges[-1]) || CASE WHEN spikes > 0 THEN format(', {} values of their own', spikes) ELSE '' END END FROM encodings
+    UNION ALL SELECT 3.5, 0, 'leak check', format('{} columns', count(*)), format('each alone against the label; {} tell it nearly by themselves (AUC from .97, R² from .99)', count_if(is_suspect)) FROM looked_at HAVING count(*) > 0
+    UNION ALL SELECT 3.5, row_number() OVER (ORDER BY is_suspect DESC, value DESC), 'leak check', name, format('{} {:.3f}', measure, value) || CASE WHEN is_suspect THEN ': tells the label' ELSE '' END
+        FROM (FROM looked_at ORDER BY is_suspect DESC, value DESC LIMIT 5)
     UNION ALL SELECT 4, 0, 'training SQL', '', coalesce(query, input_sql) FROM v
     UNION ALL SELECT 5, row_number() OVER (ORDER BY o.key), 'data', o.key, o.value->>'$' FROM v, json_each(v.fingerprint) o
     UNION ALL SELECT 6, row_number() OVER (ORDER BY o.key), 'package', o.key, o.value->>'$' FROM v, json_each(v.packages) o

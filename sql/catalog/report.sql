@@ -1,5 +1,6 @@
 -- sql/catalog/report.sql: the record of one version in plain rows: what CREATE MODEL returns
-WITH v AS (FROM ml.versions WHERE version_id = $1
+WITH v AS (
+    FROM ml.versions WHERE version_id = $1 UNION ALL BY NAME SELECT NULL::VARCHAR AS comparison WHERE false   -- a file of an earlier release
 ), functions AS (
     SELECT row_number() OVER (ORDER BY f.rowid) AS place, f.kind, v.model || suffix AS name, is_table, suffix = '_at' AS is_at, v.query,
            CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_]*') THEN name ELSE '"' || replace(name, '"', '""') || '"' END AS called
@@ -29,6 +30,7 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 1, 1, 'model', 'trained until', strftime(trained_until, '%Y-%m-%d %H:%M') FROM v WHERE trained_until IS NOT NULL
     UNION ALL SELECT 1, 2, 'model', 'shortest history', lookback::VARCHAR FROM v WHERE lookback IS NOT NULL
     UNION ALL SELECT 1, 3, 'model', 'tested', tested FROM v
+    UNION ALL SELECT 1, 3.5, 'model', 'compared', comparison FROM v WHERE comparison IS NOT NULL
     UNION ALL SELECT 1, 4, 'model', 'label', format('{}, {}', options->>'$.label', encoder->>'$.target.kind')
            || CASE WHEN encoder->>'$.target.levels[0]' IS NULL THEN '' ELSE format(' {}', encoder->>'$.target.levels') END
            || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]') ELSE '' END
