@@ -98,7 +98,7 @@ def is_number(kind: str) -> bool:
     return kind in ("FLOAT", "DOUBLE") or kind.startswith("DECIMAL") or is_integer(kind)
 
 
-def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str, *, is_integer: bool) -> Target:
+def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str) -> Target:
     """What kind of number a column of `table` is; whole numbers from 0 on that are small on average are counts.
 
     Raises:
@@ -108,15 +108,15 @@ def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str, *, 
     most = cursor.execute(largest).fetchall()[0][0]
     if not 1 / HUGE < most < HUGE:
         raise DataError(f"The number to predict is as large as {most:.3g}: learn from it in another unit.")
-    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v) FROM (SELECT {label}::DOUBLE AS v FROM {table})
+    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v), bool_and(v = floor(v)) FROM (SELECT {label}::DOUBLE AS v FROM {table})
                 WHERE isfinite(v)"""
-    least, mean, deviation, skewness = cursor.execute(query).fetchall()[0]
+    least, mean, deviation, skewness, is_whole = cursor.execute(query).fetchall()[0]
     if deviation < LEAST_SPREAD * most:
         raise DataError(
             f"The number to predict differs by {deviation:.3g} about {mean:.9g}, which seven digits do not tell: "
             f"learn from what it has above a fixed number, such as label - {mean:.9g}."
         )
-    if is_integer and least == 0 and mean < LARGEST_COUNT:
+    if is_whole and least == 0 and mean < LARGEST_COUNT:
         return Target("amount", scale=mean, power=1.0)
     if least >= 0 and (skewness or 0) >= SKEWED:
         return Target("amount", scale=mean)

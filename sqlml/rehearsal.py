@@ -183,7 +183,7 @@ def _fit_encoder(
     elif label.is_spend:
         target = recipe.periods.target(calendar.horizon, _mean_spend(cursor))
     elif not label.is_binary:
-        target = encoding.number_target(cursor, TRAINING, "label", is_integer=label.is_integer)
+        target = encoding.number_target(cursor, TRAINING, "label")
     return features.fit_encoder(cursor, TRAINING, calendar.lookback, recipe.options.bins, target)
 
 
@@ -323,8 +323,8 @@ def _chosen(fitted: Mapping[str, Fitted], target: Target, task: Task) -> str:
     """The method that loses least on rows it had not seen, or the simple one where that is level."""
     found = {name: one.validated.losses(target) for name, one in fitted.items()}
     best = min(found, key=lambda name: float(found[name].mean()))
-    is_level = task.simple in found and search.is_level(found[task.simple], found[best])
-    return str(task.simple) if is_level else best
+    is_close = task.simple in found and search.is_close(found[task.simple], found[best])
+    return str(task.simple) if is_close else best
 
 
 def _compare_segments(

@@ -25,7 +25,8 @@ SPACE: Mapping[str, Sequence[object]] = {
 }
 """What search = 'random' draws from where no option is a list."""
 MOST_RECIPES = 1000
-LEVEL_DEVIATIONS, LEVEL_SHARE = 1.64, 0.02
+LEVEL_DEVIATIONS, LEVEL_SHARE, CLOSE_SHARE = 1.64, 0.02, 0.005
+"""Level: a loss larger by no more than chance and by at most 2 %. Close enough to choose the cheaper: at most 0.5 %."""
 Kept = TypeVar("Kept")
 Losses = NDArray[np.float32]
 
@@ -128,12 +129,17 @@ def _chosen(
     ran: Sequence[tuple[QueryOptions, Attempt[Kept]]], prefers: str | None
 ) -> tuple[QueryOptions, Attempt[Kept]]:
     least = min(ran, key=lambda each: each[1].losses.mean())
-    level = [each for each in ran if each[0].method == prefers and is_level(each[1].losses, least[1].losses)]
+    level = [each for each in ran if each[0].method == prefers and is_close(each[1].losses, least[1].losses)]
     return min(level, key=lambda each: each[1].losses.mean()) if level else least
 
 
-def is_level(losses: Losses, least: Losses) -> bool:
-    """Whether losses of the same rows are no worse than the `least`: by no more than chance, and by at most 2 %."""
+def is_close(losses: Losses, least: Losses) -> bool:
+    """Whether losses are so near the `least` that the cheaper model may be taken."""
+    return is_level(losses, least, CLOSE_SHARE)
+
+
+def is_level(losses: Losses, least: Losses, share: float = LEVEL_SHARE) -> bool:
+    """Whether losses of the same rows are no worse than the `least`: by no more than chance, and by at most a share."""
     more = losses.astype(np.float64) - least
     chance = LEVEL_DEVIATIONS * more.std() / np.sqrt(len(more))
-    return bool(more.mean() <= chance and more.mean() <= LEVEL_SHARE * abs(float(least.mean())))
+    return bool(more.mean() <= chance and more.mean() <= share * abs(float(least.mean())))

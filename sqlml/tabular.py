@@ -132,7 +132,7 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
         return _classes(cursor, label, options)
     if not is_number:
         raise OptionError(f"task = 'regression' needs a number; the label '{options.label}' is {kind}.")
-    return encoding.number_target(cursor, ROWS, label, is_integer=encoding.is_integer(kind))
+    return encoding.number_target(cursor, ROWS, label)
 
 
 def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOptions) -> Target:

@@ -30,7 +30,6 @@ class Label:
         is_binary: Whether it is BOOLEAN; else it is a number.
         of_nothing: The label of a customer without any event in the future.
         order: Of a spend: the condition that makes an event a purchase.
-        is_integer: Whether it is a whole number.
     """
 
     sql: str
@@ -38,7 +37,6 @@ class Label:
     is_binary: bool = True
     of_nothing: bool = True
     order: str = ""
-    is_integer: bool = False
 
     @property
     def is_spend(self) -> bool:
@@ -88,8 +86,7 @@ def predict(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, expression: s
         text = queries.text("labels/truth", expression=total)
         return Label(text, of_nothing=_of_nothing(cursor, behavior, text))
     if encoding.is_number(kind):
-        whole = encoding.is_integer(kind)
-        return Label(queries.text("labels/number", expression=total), is_binary=False, is_integer=whole)
+        return Label(queries.text("labels/number", expression=total), is_binary=False)
     raise OptionError(f"PREDICT {expression} is {kind}: a BOOLEAN is classified, a number regressed, nothing else.")
 
 
