@@ -26,7 +26,7 @@ from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 MOVES = "__moves"

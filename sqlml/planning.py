@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from sqlml import behavior, cutoffs, targets
+from sqlml import behavior, cutoffs, queries, targets
 from sqlml.behavior import Facts
 from sqlml.cutoffs import Calendar
 from sqlml.errors import DataError, OptionError, did_you_mean, first_line
@@ -121,7 +121,7 @@ def moment(cursor: duckdb.DuckDBPyConnection, known: Facts, chosen: BehaviorOpti
     """
     as_of = known.newest_event
     if chosen.as_of is not None:
-        as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
+        as_of = _moment(cursor, "as_of", chosen.as_of)
     if as_of > known.now:
         raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
     if known.first_event == known.newest_event:
@@ -142,7 +142,7 @@ def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str,
     Raises:
         OptionError: There are none, too many, or the horizon after one of them is not over.
     """
-    first, last = (_value(cursor, "FROM ... TO", "SELECT ?::TIMESTAMP", text) for text in (start, end))
+    first, last = (_moment(cursor, "FROM ... TO", text) for text in (start, end))
     interval(cursor, "EVERY", every, first)
     query = "SELECT generate_series($1::TIMESTAMP, $2::TIMESTAMP, $3::INTERVAL)"
     found: list[datetime] = cursor.execute(query, [first, last, every]).fetchall()[0][0]
@@ -204,7 +204,8 @@ def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Fa
     if horizon is None and chosen.task == SEGMENT.name:
         return as_of, min(SEGMENT_HORIZON, (as_of - known.first_event) / 4)
     if horizon is None:
-        raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
+        fitting = cutoffs.days(cutoffs.proposed(as_of - known.first_event))
+        raise OptionError(f"Option horizon is missing: how far ahead to predict, e.g. horizon = '{fitting}'.")
     return as_of, horizon
 
 
@@ -216,6 +217,12 @@ def interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, a
     if length <= timedelta(0):
         raise OptionError(f"Option {option} = {text} must be longer than nothing.")
     return length
+
+
+def _moment(cursor: duckdb.DuckDBPyConnection, option: str, text: str) -> datetime:
+    """A moment in UTC; an offset in its text counts."""
+    found: datetime = _value(cursor, option, f"SELECT {queries.text('binding/utc', text='$1')}", text)
+    return found
 
 
 def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
