@@ -9,15 +9,17 @@ import duckdb
 import pyarrow as pa
 
 from sqlml import behavior, readings
-from sqlml.behavior import CUSTOMERS, EVENTS
+from sqlml.behavior import CUSTOMERS, EVENTS, ITEMS
 from sqlml.errors import DataError, first_line
 from sqlml.queries import identifier
-from sqlml.readings import TIMES, Column
+from sqlml.readings import Column
 
 WRITTEN = "Written by register_behavior"
 """The comment by which tables are known that may be replaced."""
 MOMENTS = {EVENTS: ("event_time", "known_at"), CUSTOMERS: ("valid_from",)}
 """The columns that are read as times, in UTC."""
+NUMBERS = ("amount", "quantity")
+REQUIRED = {EVENTS: ("customer_id", "event_time"), CUSTOMERS: ("customer_id",), ITEMS: ("item_id",)}
 FRAME = "__sqlml_frame"
 
 
@@ -45,10 +47,12 @@ def write(cursor: duckdb.DuckDBPyConnection, frames: Mapping[str, object]) -> No
 
 def _write(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> None:
     _make_room(cursor, name)
-    _register(cursor, name, frame)
+    exact = _register(cursor, name, frame)
     try:
-        described = cursor.execute(f"DESCRIBE {FRAME}").fetchall()
-        read = [_read(cursor, name, column, str(kind)) for column, kind, *_ in described]
+        types = {column: str(kind) for column, kind, *_ in cursor.execute(f"DESCRIBE {FRAME}").fetchall()}
+        if missing := [each for each in REQUIRED[name] if each not in map(str.lower, types)]:
+            raise DataError(f"{name} has no column {missing[0]}; it has {', '.join(types)}. Rename one of them.")
+        read = [_read(cursor, name, column, exact.get(column, kind)) for column, kind in types.items()]
         cursor.execute(f"CREATE TABLE behavior.{name} AS SELECT {', '.join(read)} FROM {FRAME}").fetchall()
         cursor.execute(f"COMMENT ON TABLE behavior.{name} IS '{WRITTEN}'").fetchall()
     finally:
@@ -56,15 +60,25 @@ def _write(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> None:
 
 
 def _read(cursor: duckdb.DuckDBPyConnection, name: str, column: str, kind: str) -> str:
-    if column.lower() not in MOMENTS.get(name, ()) or kind in TIMES:
-        return identifier(column)
-    found = readings.time(cursor, Column(f"{name}: {column}", identifier(column), kind, FRAME, ""))
-    return f"{found.sql} AS {identifier(column)}"
+    """The column as it is written: a moment in UTC, an amount as a number, all else as it is."""
+    value = Column(f"{name}: {column}", f"{identifier(column)}::{kind}", kind, FRAME, "")
+    sql = value.sql
+    if column.lower() in MOMENTS.get(name, ()):
+        sql = readings.time(cursor, value).sql
+    elif name == EVENTS and column.lower() in NUMBERS:
+        sql = readings.number(cursor, value).sql
+    return f"{sql} AS {identifier(column)}"
 
 
-def _register(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> None:
-    """Let the cursor see a frame; a relation belongs to the connection it comes from, and is fetched."""
+def _register(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> dict[str, str]:
+    """Let the cursor see a frame; a relation belongs to the connection it comes from, and is fetched.
+
+    Returns:
+        The types of the columns of a relation, some of which Arrow does not hold.
+    """
+    exact = {}
     if isinstance(frame, duckdb.DuckDBPyRelation):
+        exact = dict(zip(frame.columns, map(str, frame.types), strict=True))
         frame = frame.to_arrow_table()
     try:
         cursor.register(FRAME, cast("pa.Table", frame))
@@ -74,6 +88,7 @@ def _register(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> No
             "table of pyarrow, a relation of DuckDB.\nFor a table or a query write "
             f"con.register_behavior({name}=con.sql('FROM my_table'))."
         ) from error
+    return exact
 
 
 def _make_room(cursor: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -19,7 +19,8 @@ COLUMNS = {"customer": "customer_id", "time": "event_time", "type": "event_type"
            "amount": "amount", "quantity": "quantity", "known_at": "known_at"}  # fmt: skip
 GUESSES: Mapping[str, tuple[str, ...]] = {
     "customer": ("customerid", "userpseudoid", "customer", "userid", "user", "clientid", "client", "visitorid",
-                 "accountid", "memberid", "custid", "customerno", "customernumber", "customeremail", "email"),
+                 "accountid", "memberid", "custid", "customerno", "customernumber", "customeremail", "email",
+                 "user.id", "customer.id"),
     "time": ("eventtime", "timestamp", "eventtimestamp", "ts", "time", "datetime", "date", "eventdate", "orderdate",
              "invoicedate", "purchasedate", "transactiondate", "createdat", "orderedat", "occurredat", "paidat"),
     "type": ("eventtype", "type", "event", "eventname", "action"),
@@ -183,6 +184,9 @@ def _events_select(cursor: duckdb.DuckDBPyConnection, source: EventSource) -> Vi
     for role in ("customer", "time"):
         if role not in values:
             raise _none_looks_like(relation, role, f"--{role}")
+    for role in ("customer", "item"):
+        if role in values and _is_nested(values[role].kind):
+            raise _nested(relation, values[role], f"--{role}")
     read = {role: _reading(cursor, relation, source, role, value) for role, value in values.items()}
     if source.amount is None and "price" in read:
         read["amount"] = _amount(values, read)
@@ -287,8 +291,9 @@ def _value(cursor: duckdb.DuckDBPyConnection, relation: _Relation, given: str, o
         kind = str(cursor.execute(f"DESCRIBE SELECT {sql} AS value FROM {relation.sql}").fetchall()[0][1])
     except duckdb.Error as error:
         if re.fullmatch(r"[\w ]+", given):
-            hint = did_you_mean(given, relation.types, "columns")
-            raise DataError(f"{relation.name} has no column '{given}'.{hint}") from error
+            hint = did_you_mean(given, relation.types, "columns").strip()
+            raise DataError(f"{relation.name} has no column '{given}'.\n{hint}\n"
+                            f"Give {option} with one of them, or with an SQL expression.") from error  # fmt: skip
         raise _no_expression(f"{option} {given}", error, relation.types) from error
     return _Value(given, sql, kind)
 
@@ -296,12 +301,17 @@ def _value(cursor: duckdb.DuckDBPyConnection, relation: _Relation, given: str, o
 def _guess(cursor: duckdb.DuckDBPyConnection, relation: _Relation, role: str) -> _Value | None:
     """The column with the likeliest name for a role."""
     for guess in GUESSES[role]:
-        if _find(relation.types, guess) is not None:
-            return _value(cursor, relation, guess, "")
+        found = _find(relation.types, guess)
+        if found is not None and not _is_nested(relation.types[found]):
+            return _value(cursor, relation, found, "")
         head, _, field = guess.partition(".")
         if field and re.search(rf"^STRUCT\(.*\b{field}\b", relation.types.get(head, "")):
             return _value(cursor, relation, guess, "")
     return None
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.startswith(("STRUCT(", "MAP(")) or kind.endswith("]")
 
 
 def _find(types: Mapping[str, str], name: str) -> str | None:
@@ -373,6 +383,14 @@ def _none_looks_like(relation: _Relation, role: str, option: str) -> DataError:
         f"No column of {relation.name} looks like the {role}. Columns: {', '.join(relation.types)}.\n"
         f"Understood: names such as {names}, in any case, with blanks or underscores.\n"
         f"Give {option} with a column or an SQL expression."
+    )
+
+
+def _nested(relation: _Relation, value: _Value, option: str) -> DataError:
+    return DataError(
+        f"{relation.name}: {value.name} is {value.kind}, which holds several values.\n"
+        "Understood: a column or expression of one value a row.\n"
+        f'Give {option} with a path, e.g. "{value.name}.id" of a STRUCT or "{value.name}[1].id" of a list.'
     )
 
 

@@ -27,6 +27,7 @@ OF_TASK = {
 }
 """Options of one task alone."""
 MOST_PERIODS = 400
+MIXED_AMOUNTS = "warning_amount_of_several_types"
 SEGMENT_HORIZON = timedelta(days=90)
 """What segments tell apart by default, or a quarter of the history where that is shorter."""
 LEAST_PERIOD = 0.1
@@ -44,6 +45,7 @@ class Plan:
         known: What the behaviour tables hold.
         every: The distance between cut-offs.
         left_out: Attributes that may not be used.
+        warnings: What the record is to warn of.
     """
 
     recipe: Recipe
@@ -52,6 +54,7 @@ class Plan:
     known: Facts
     every: timedelta
     left_out: Sequence[str]
+    warnings: Sequence[str] = ()
 
     def at(self, as_of: datetime) -> Calendar:
         """The cut-offs of the same recipe with knowledge up to another moment."""
@@ -88,7 +91,18 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     source = Source(frame, label, within, horizon, chosen.folds, min(1.0, chosen.max_examples / examples))
     earlier = cutoffs.rehearsal(known.first_event, calendar, every, most, is_partial=is_partial)
     periods = _periods(cursor, chosen, as_of, horizon) if task is CLV else Periods()
-    return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out)
+    mixed = _mixed_amounts(cursor, frame) if label.is_spend and chosen.active_event is None else ()
+    return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out, mixed)
+
+
+def _mixed_amounts(cursor: duckdb.DuckDBPyConnection, frame: Frame) -> Sequence[str]:
+    """A warning where the spend adds up amounts of several types of events."""
+    if not frame.behavior.has("event_type"):
+        return ()
+    types = [str(kind) for kind, *_ in cursor.execute(queries.text(f"checks/{MIXED_AMOUNTS}")).fetchall()]
+    listed = ", ".join(f"'{kind}'" for kind in types[:5])
+    advice = "Give active_event = 'purchase', or whichever type is a purchase."
+    return (f"Amounts of {len(types)} event types are added up: {listed}. {advice}",) if types else ()
 
 
 def _periods(

@@ -18,6 +18,7 @@ from sqlml.queries import literal
 TIMES = ("TIMESTAMP", "DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 ZONED = "TIMESTAMP WITH TIME ZONE"
 DAY, HOUR = r"\d{4}-\d\d?-\d\d?", r"\d\d?:\d\d(:\d\d(\.\d+)?)?"
+PLAIN = "a number"
 FIRST_YEAR = 1000
 """A year before it is one of two digits, read as four."""
 UNDERSTOOD_TIMES = (
@@ -104,7 +105,9 @@ def time(cursor: duckdb.DuckDBPyConnection, column: Column, form: str | None = N
         return _decided(cursor, column, [_iso(), *_days(), *_counted("{x}::DOUBLE")], UNDERSTOOD_TIMES)
     if is_number(column.kind):
         return _decided(cursor, column, _counted("{x}"), UNDERSTOOD_TIMES)
-    raise DataError(f"{column.name} is {column.kind}, which is no time.\n{UNDERSTOOD_TIMES}\n{_advice(column)}")
+    raise DataError(
+        f"{column.name} is {column.kind}, which is no time.\n{UNDERSTOOD_TIMES}\n{_advice(column, UNDERSTOOD_TIMES)}"
+    )
 
 
 def number(cursor: duckdb.DuckDBPyConnection, column: Column, decimal: str | None = None) -> Reading:
@@ -117,8 +120,8 @@ def number(cursor: duckdb.DuckDBPyConnection, column: Column, decimal: str | Non
         return Reading(column.sql)
     if not column.is_text:
         raise DataError(f"{column.name} is {column.kind}, which is no number.\n{UNDERSTOOD_NUMBERS}\n"
-                        f"{_advice(column)}")  # fmt: skip
-    plain = Form("a number", "{x}::DOUBLE", "TRY_CAST({x} AS DOUBLE)")
+                        f"{_advice(column, UNDERSTOOD_NUMBERS)}")  # fmt: skip
+    plain = Form(PLAIN, "{x}::DOUBLE", "TRY_CAST({x} AS DOUBLE)")
     forms = {".": [plain, _money(".", ",")], ",": [_money(",", ".")]}
     chosen = forms[decimal] if decimal else [*forms["."], *forms[","]]
     return _decided(cursor, column, chosen, UNDERSTOOD_NUMBERS)
@@ -196,7 +199,7 @@ def _decided(cursor: duckdb.DuckDBPyConnection, column: Column, forms: Sequence[
     n, counts = _count(cursor, sample, forms)
     best = max(range(len(forms)), key=counts.__getitem__)
     if not n:
-        raise DataError(f"{column.name} holds no value.\n{understood}\n{_advice(column)}")
+        raise DataError(f"{column.name} holds no value.\n{understood}\n{_advice(column, understood)}")
     left = [form for form, read in zip(forms, counts, strict=True) if read == n]
     n, counts = _count(cursor, column.values, left) if left else (n, [])
     whole = [form for form, read in zip(left, counts, strict=True) if read == n]
@@ -220,12 +223,13 @@ def _require_one(cursor: duckdb.DuckDBPyConnection, column: Column, forms: Seque
         if found is None:
             continue
         first, second = (_narrowed(cursor, column, form) for form in (forms[0], other))
-        options = ["--decimal .", "--decimal ,"]
+        advice = "Give --decimal '.' or --decimal ','." if column.option else _advice(column, understood)
         if first.formats:
-            options = [f"--time-format {literal(form.formats[0])}" for form in (first, second)]
+            advice = " or ".join(_advised(column, literal(form.formats[0])) for form in (first, second))
+            advice = f"Give {advice}."
         raise DataError(
             f"{column.name} can be read in two ways, as {first.name} and as {second.name}, e.g. '{found}'.\n"
-            f"{understood}\nGive {options[0]} or {options[1]}."
+            f"{understood}\n{advice}"
         )
 
 
@@ -250,7 +254,7 @@ def _reading(cursor: duckdb.DuckDBPyConnection, column: Column, form: Form) -> R
     note = f"{column.name} is read as {form.name}: {example} becomes {value}."
     if form.sql == _iso().sql:
         note += _without_offset(cursor, column)
-    return Reading(form.sql.replace("{x}", x), "" if example == value else note)
+    return Reading(form.sql.replace("{x}", x), "" if form.name == PLAIN or example == value else note)
 
 
 def _without_offset(cursor: duckdb.DuckDBPyConnection, column: Column) -> str:
@@ -266,14 +270,22 @@ def _unread(cursor: duckdb.DuckDBPyConnection, column: Column, form: Form, under
     kind = "times" if understood is UNDERSTOOD_TIMES else "numbers"
     shown = ", ".join(map(repr, examples))
     return DataError(f"{column.name} holds {n:,} values that are not read as {kind}, e.g. {shown}.\n{understood}\n"
-                     f"{_advice(column)}")  # fmt: skip
+                     f"{_advice(column, understood)}")  # fmt: skip
 
 
-def _advice(column: Column) -> str:
+def _advice(column: Column, understood: str) -> str:
+    if not column.option:
+        kind = "TIMESTAMP" if understood is UNDERSTOOD_TIMES else "DOUBLE"
+        return f"Make it a {kind} first, by an expression of your own."
     if column.option in ("--time", "--known-at"):
         return ("Give --time-format '%d.%m.%Y %H:%M' (as of strptime), or an expression that is a TIMESTAMP: "
                 f'{column.option} "epoch_ms(ts)". --where leaves rows out.')  # fmt: skip
     return f'Give an expression that is right: {column.option} "TRY_CAST(x AS ...)". --where leaves rows out.'
+
+
+def _advised(column: Column, form: str) -> str:
+    """How to say that a time is of a form: an option of the command line, else SQL."""
+    return f"--time-format {form}" if column.option else f"strptime({column.sql}, {form})"
 
 
 def _blank_is_null(text: str) -> str:
