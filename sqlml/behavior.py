@@ -1,36 +1,42 @@
-"""The behaviour contract: what schema `behavior` holds, how `map` writes its views, what `check` finds wrong."""
+"""The behaviour contract: what schema `behavior` must hold, and what `check` finds wrong."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 
 from sqlml import queries
 from sqlml.encoding import is_number
-from sqlml.errors import DataError, OptionError, did_you_mean
-from sqlml.queries import Behavior, identifier, literal
+from sqlml.errors import DataError, OptionError, did_you_mean, first_line
+from sqlml.queries import Behavior
+from sqlml.readings import TIMES, ZONED
 
 EVENTS, CUSTOMERS, ITEMS = "events", "customers", "items"
 RESERVED = "as_of"
-OURS = re.compile(r"\s*CREATE (SCHEMA IF NOT EXISTS|(OR REPLACE )?VIEW) behavior\b")
-"""The statements that make up a mapping."""
-TIMES = ("TIMESTAMP", "DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Size and time range (UTC) of the events that count."""
+    """Size and time range (UTC) of the events that count.
+
+    Attributes:
+        n_events: How many events.
+        n_customers: Of how many customers.
+        first_event: Where training begins; all but one in a thousand are not older.
+        newest_event: The newest one.
+        now: When this was asked.
+        oldest_event: The oldest one, which may be a default date of long ago.
+    """
 
     n_events: int
     n_customers: int
     first_event: datetime
     newest_event: datetime
     now: datetime
+    oldest_event: datetime
 
 
 @dataclass(frozen=True)
@@ -49,11 +55,11 @@ def read(cursor: duckdb.DuckDBPyConnection) -> Behavior:
     Raises:
         DataError: `behavior.events` is missing, or a required column is missing or of the wrong type.
     """
-    found = {name: _columns(cursor, name) for name in (EVENTS, CUSTOMERS, ITEMS)}
+    found = {name: columns(cursor, name) for name in (EVENTS, CUSTOMERS, ITEMS)}
     if not found[EVENTS]:
         raise DataError(
             "There is no table or view behavior.events. Write one with columns customer_id and event_time, "
-            "or let `sqlml map --events TABLE_OR_FILE` write it."
+            "or let `sqlml map --events TABLE_OR_FILE` write it; in Python, con.register_behavior(events=frame)."
         )
     behavior = Behavior(**found)
     problems = [problem for problem in _breaches(behavior) if problem]
@@ -115,12 +121,24 @@ def choose_attributes(behavior: Behavior, named: Sequence[str]) -> tuple[tuple[s
     return tuple(named), tuple(c for c in usable if c not in named)
 
 
-def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+def columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """The columns of a relation of schema `behavior` and their types; none where it does not exist.
+
+    Raises:
+        DataError: It is a view over what cannot be read here.
+    """
     query = """SELECT count(*) FROM duckdb_columns() WHERE schema_name = 'behavior' AND table_name = ?
                AND database_name = current_database()"""
     if not cursor.execute(query, [relation]).fetchall()[0][0]:
         return {}
-    described = cursor.execute(f"DESCRIBE behavior.{relation}").fetchall()
+    try:
+        described = cursor.execute(f"DESCRIBE behavior.{relation}").fetchall()
+    except duckdb.Error as error:
+        raise DataError(
+            f"The view behavior.{relation} cannot be read: {first_line(error)}.\nA view over a data frame or another "
+            f"Python variable is seen by one connection alone. Write CREATE TABLE behavior.{relation} AS SELECT ..., "
+            f"or con.register_behavior({relation}=frame), which writes the table."
+        ) from error
     return {name.lower(): str(kind) for name, kind, *_ in described}
 
 
@@ -145,18 +163,28 @@ def _breaches(behavior: Behavior) -> Iterator[str]:
 
 
 def _time_breaches(behavior: Behavior) -> Iterator[str]:
-    if (kind := behavior.events.get("event_time", "DATE")) not in TIMES:
-        hint = "event_time AT TIME ZONE 'UTC'" if "TIME ZONE" in kind else "event_time::TIMESTAMP"
-        hint = "make_timestamp(event_time * 1000000), if it counts seconds" if is_number(kind) else hint
-        yield f"behavior.events.event_time is {kind}; it must be TIMESTAMP or DATE. In the view write {hint}."
-    for relation, column in ((EVENTS, "known_at"), (CUSTOMERS, "valid_from")):
+    for relation, column in ((EVENTS, "event_time"), (EVENTS, "known_at"), (CUSTOMERS, "valid_from")):
         if (kind := getattr(behavior, relation).get(column, "DATE")) not in TIMES:
-            yield f"behavior.{relation}.{column} is {kind}; it must be TIMESTAMP or DATE, in UTC."
+            yield (f"behavior.{relation}.{column} is {kind}; it must be TIMESTAMP or DATE, in UTC. "
+                   f"{_hint(column, kind)}")  # fmt: skip
+
+
+def _hint(column: str, kind: str) -> str:
+    """What to write instead of a time that has another type; a cast to TIMESTAMP would drop offsets."""
+    if kind == ZONED:
+        return f"In the view write {column} AT TIME ZONE 'UTC'."
+    read = "`sqlml map` and con.register_behavior() find out how it is to be read; by hand"
+    if is_number(kind):
+        return f"{read} write make_timestamp({column} * 1000000) in the view, if it counts seconds."
+    return (
+        f"{read} write {column}::TIMESTAMP in the view where no value has an offset, "
+        f"({column}::TIMESTAMPTZ AT TIME ZONE 'UTC') where each has one."
+    )
 
 
 def _is_usable(kind: str) -> bool:
     """Numbers, flags, categories and dates can be encoded; nested and binary types cannot."""
-    plain = ("BOOLEAN", "VARCHAR", "UUID", *TIMES, "TIMESTAMP WITH TIME ZONE")
+    plain = ("BOOLEAN", "VARCHAR", "UUID", *TIMES, ZONED)
     return not kind.endswith("]") and (is_number(kind) or kind in plain or kind.startswith("ENUM("))
 
 
@@ -164,174 +192,12 @@ def _comparable(one: str, other: str) -> bool:
     return one == other or (is_number(one) and is_number(other))
 
 
-GUESSES: Mapping[str, tuple[str, ...]] = {
-    "customer": ("customer_id", "customerid", "customer", "user_id", "userid", "user", "client_id", "visitor_id",
-                 "account_id", "member_id", "cust_id"),
-    "time": ("event_time", "timestamp", "event_timestamp", "ts", "time", "datetime", "date", "event_date",
-             "order_date", "invoice_date", "invoicedate", "purchase_date", "created_at", "occurred_at"),
-    "type": ("event_type", "type", "event", "event_name", "action"),
-    "item": ("item_id", "itemid", "item", "product_id", "productid", "sku", "stock_code", "stockcode"),
-    "amount": ("amount", "revenue", "total", "total_price", "value", "price", "sales"),
-    "quantity": ("quantity", "qty", "n_items"),
-    "known_at": ("known_at", "ingested_at", "loaded_at"),
-}  # fmt: skip
-COLUMNS = {"customer": "customer_id", "time": "event_time", "type": "event_type", "item": "item_id",
-           "amount": "amount", "quantity": "quantity", "known_at": "known_at"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class EventSource:
-    """One source of events for `map`: a table, view or file, and which of its columns mean what.
-
-    Every field but `relation` may be None: then an obvious column name is looked for. `''` means: none.
-    """
-
-    relation: str
-    customer: str | None = None
-    time: str | None = None
-    type: str | None = None
-    type_value: str | None = None
-    item: str | None = None
-    amount: str | None = None
-    quantity: str | None = None
-    known_at: str | None = None
-    where: str | None = None
-
-
-def write(cursor: duckdb.DuckDBPyConnection, script: str) -> None:
-    """Run the CREATE VIEW statements of a mapping and read the views once; on an error the old ones stay.
-
-    Raises:
-        DataError: A view cannot be read, or breaks the contract.
-    """
-    cursor.execute("BEGIN").fetchall()
-    try:
-        _run(cursor, script)
-        for relation in (name for name in (EVENTS, CUSTOMERS, ITEMS) if _columns(cursor, name)):
-            cursor.execute(f"SELECT count(COLUMNS(*)) FROM behavior.{relation}").fetchall()
-        if _columns(cursor, EVENTS):
-            read(cursor)
-    except BaseException as error:
-        cursor.execute("ROLLBACK").fetchall()
-        if isinstance(error, duckdb.Error):
-            raise DataError(f"The views cannot be written and read, so nothing was changed: {error}") from error
-        raise
-    cursor.execute("COMMIT").fetchall()
-
-
-def _run(cursor: duckdb.DuckDBPyConnection, script: str) -> None:
-    for statement in cursor.extract_statements(script):
-        if not OURS.match(statement.query):
-            raise DataError(f"One expression is expected, not another statement: {statement.query.strip()}")
-        cursor.execute(statement).fetchall()
-
-
 def ids_view(cursor: duckdb.DuckDBPyConnection) -> str:
     """The CREATE VIEW statement of behavior.customers over the ids of the events; empty where there are customers."""
-    if _columns(cursor, CUSTOMERS):
+    if columns(cursor, CUSTOMERS):
         return ""
     select = "SELECT DISTINCT customer_id\nFROM behavior.events\nWHERE customer_id IS NOT NULL"
     return f"CREATE VIEW behavior.customers AS\n{select};"
-
-
-def events_view(cursor: duckdb.DuckDBPyConnection, sources: Sequence[EventSource]) -> str:
-    """The CREATE VIEW statement of behavior.events over one or several sources.
-
-    Raises:
-        DataError: A source or a column does not exist, or no column looks like the customer or the time.
-    """
-    selects = [_events_select(cursor, source) for source in sources]
-    body = "\nUNION ALL BY NAME\n".join(selects)
-    return f"CREATE OR REPLACE VIEW behavior.events AS\n{body};"
-
-
-def entity_view(cursor: duckdb.DuckDBPyConnection, name: str, key: str, relation: str, column: str | None) -> str:
-    """The CREATE VIEW statement of behavior.customers or behavior.items: all columns, the key renamed."""
-    source, types = _source(cursor, relation)
-    role = "customer" if key == "customer_id" else "item"
-    column = column or _guess(types, role)
-    if column is None:
-        raise DataError(f"No column of {relation} looks like the {role}: name it with --{role}-key. "
-                        f"Columns: {', '.join(types)}.")  # fmt: skip
-    _require(column, types, relation)
-    keyed = f"{identifier(column)} AS {key}, * EXCLUDE ({', '.join(_named(types, column, key))})"
-    select = f"SELECT {keyed}\nFROM {source}\nWHERE {identifier(column)} IS NOT NULL"
-    return f"CREATE OR REPLACE VIEW behavior.{name} AS\n{select};"
-
-
-def _events_select(cursor: duckdb.DuckDBPyConnection, source: EventSource) -> str:
-    relation, types = _source(cursor, source.relation)
-    chosen = {role: _chosen(source, role, types) for role in COLUMNS}
-    if source.type_value is not None:
-        chosen["type"] = None
-    for role in ("customer", "time"):
-        if chosen[role] is None:
-            raise DataError(f"No column of {source.relation} looks like the {role}: name it with --{role}. "
-                            f"Columns: {', '.join(types)}.")  # fmt: skip
-    columns = [f"{_expression(role, name, types)} AS {COLUMNS[role]}" for role, name in chosen.items() if name]
-    if source.type_value is not None:
-        columns.append(f"{literal(source.type_value)} AS event_type")
-    condition = f"\nWHERE {source.where}" if source.where else ""
-    listed = ",\n       ".join(columns)
-    return f"SELECT {listed}\nFROM {relation}{condition}"
-
-
-def _chosen(source: EventSource, role: str, types: Mapping[str, str]) -> str | None:
-    given: str | None = getattr(source, role)
-    if given is None:
-        return _guess(types, role)
-    if given and role != "amount":
-        _require(given, types, source.relation)
-    return given or None
-
-
-def _expression(role: str, name: str, types: Mapping[str, str]) -> str:
-    """Times with a zone become UTC; a time kept as text is parsed; types become text."""
-    column, kind = _column(name, types), types.get(name, "")
-    if role in ("time", "known_at"):
-        return f"({column} AT TIME ZONE 'UTC')" if "TIME ZONE" in kind else f"{column}::TIMESTAMP"
-    if role == "type":
-        return f"{column}::VARCHAR"
-    return column if name in types else f"({column})"
-
-
-def _column(name: str, types: Mapping[str, str]) -> str:
-    return identifier(name) if name in types else name
-
-
-def _guess(types: Mapping[str, str], role: str) -> str | None:
-    lower = {name.lower(): name for name in types}
-    return next((lower[guess] for guess in GUESSES[role] if guess in lower), None)
-
-
-def _named(types: Mapping[str, str], *names: str) -> list[str]:
-    """The columns with one of these names, in whatever case they are written."""
-    lower = {name.lower() for name in names}
-    return [identifier(name) for name in types if name.lower() in lower]
-
-
-def _require(column: str, types: Mapping[str, str], relation: str) -> None:
-    if column not in types:
-        raise DataError(f"{relation} has no column '{column}'." + did_you_mean(column, types, "columns"))
-
-
-def _source(cursor: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, dict[str, str]]:
-    """A relation as SQL, fully qualified (a view looks in its own schema first), and its columns."""
-    path = Path(relation)
-    if path.suffix.lower() in (".parquet", ".csv", ".tsv", ".json"):
-        if "*" not in relation and not path.exists():
-            raise DataError(f"There is no file {relation}.")
-        reader = {"parquet": "read_parquet", "json": "read_json"}.get(path.suffix.lower()[1:], "read_csv")
-        sql = f"{reader}({literal(str(path.resolve()))})"
-    else:
-        sql = relation if "." in relation or relation.startswith('"') else f"main.{identifier(relation)}"
-        if sql.replace('"', "").lower().startswith("behavior."):
-            raise DataError(f"{relation} is what map writes: name the table or file that it should read.")
-    try:
-        described = cursor.execute(f"DESCRIBE SELECT * FROM {sql}").fetchall()
-    except duckdb.Error as error:
-        raise DataError(f"Cannot read {relation}: {error}") from error
-    return sql, {name: str(kind) for name, kind, *_ in described}
 
 
 def require_event_type(cursor: duckdb.DuckDBPyConnection, relations: Behavior, event_type: str, option: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -19,7 +20,7 @@ import typer
 
 import sqlml
 from sqlml import demo, options, terminal
-from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
+from sqlml.errors import DataError, ModelError, SqlmlError
 from sqlml.files import whole
 from sqlml.options import BehaviorOptions
 from sqlml.progress import on_stderr
@@ -28,6 +29,8 @@ from sqlml.terminal import Format
 
 if TYPE_CHECKING:
     import sqlml.behavior
+    import sqlml.cutoffs
+    import sqlml.mapping
     import sqlml.scoring
     from sqlml.catalog import Version
     from sqlml.connection import Connection
@@ -126,55 +129,70 @@ def map_command(
     events: Annotated[
         list[str] | None, typer.Option(help="A table, view, Parquet or CSV file of events. Repeatable.")
     ] = None,
-    customer: Annotated[list[str] | None, typer.Option(help="Its column with the customer's id.")] = None,
-    time: Annotated[list[str] | None, typer.Option(help="Its column with the time of the event.")] = None,
-    type: Annotated[list[str] | None, typer.Option(help="Its column with the type of the event.")] = None,
+    customer: Annotated[list[str] | None, typer.Option(help="A column or SQL expression: the customer's id.")] = None,
+    time: Annotated[list[str] | None, typer.Option(help="A column or SQL expression: the time of the event.")] = None,
+    time_format: Annotated[
+        list[str] | None, typer.Option(help="The format of that time, as of strptime, e.g. '%d/%m/%Y %H:%M'.")
+    ] = None,
+    type: Annotated[list[str] | None, typer.Option(help="A column or SQL expression: the type of the event.")] = None,
     type_value: Annotated[list[str] | None, typer.Option(help="One type for all events of the source.")] = None,
-    item: Annotated[list[str] | None, typer.Option(help="Its column with the item's id.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="A column or SQL expression: the item's id.")] = None,
     amount: Annotated[list[str] | None, typer.Option(help="A column or SQL expression: money of the event.")] = None,
-    quantity: Annotated[list[str] | None, typer.Option(help="Its column with the quantity.")] = None,
-    known_at: Annotated[list[str] | None, typer.Option(help="Its column with when the row was known.")] = None,
+    quantity: Annotated[list[str] | None, typer.Option(help="A column or SQL expression: how many items.")] = None,
+    decimal: Annotated[list[str] | None, typer.Option(help="The decimal mark of numbers kept as text: . or ,")] = None,
+    known_at: Annotated[
+        list[str] | None, typer.Option(help="A column or SQL expression: when the row was known.")
+    ] = None,
     where: Annotated[list[str] | None, typer.Option(help="An SQL condition: which rows are events.")] = None,
     customers: Annotated[str | None, typer.Option(help="A table or file with one row a customer.")] = None,
-    customer_key: Annotated[str | None, typer.Option(help="Its column with the customer's id.")] = None,
+    customer_key: Annotated[str | None, typer.Option(help="A column or SQL expression of it: the id.")] = None,
     items: Annotated[str | None, typer.Option(help="A table or file with one row an item.")] = None,
-    item_key: Annotated[str | None, typer.Option(help="Its column with the item's id.")] = None,
+    item_key: Annotated[str | None, typer.Option(help="A column or SQL expression of it: the id.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the SQL, write nothing.")] = False,
 ) -> None:
     """Write the views of schema behavior over your tables or files, and show the SQL.
 
-    Obvious column names are found by themselves. With several --events, give each other option once for all of them,
-    or once for each in the same order; '' means the source has none.
+    Obvious column names are found by themselves, and how times and numbers are written is found from the whole column.
+    With several --events, give each other option once for all of them, or once for each in the same order; '' means
+    the source has none.
 
       sqlml map --events orders --customer client_no --time ordered_at --amount "price * quantity"
 
       sqlml map --events visits.parquet --type-value visit --events orders.parquet --type-value purchase
+
+      sqlml map --events log.json --customer "payload->>'$.user'" --time-format "%d/%m/%Y %H:%M"
     """
     if not (events or customers or items):
         raise typer.BadParameter("name at least one of --events, --customers, --items")
+    if unknown := set(decimal or ()) - {".", ","}:
+        raise typer.BadParameter(f"--decimal {unknown.pop()}: the decimal mark is . or ,")
     given = {"customer": customer, "time": time, "type": type, "type_value": type_value, "item": item,
-             "amount": amount, "quantity": quantity, "known_at": known_at, "where": where}  # fmt: skip
+             "amount": amount, "quantity": quantity, "known_at": known_at, "where": where,
+             "time_format": time_format, "decimal": decimal}  # fmt: skip
     sources = []
     for i, relation in enumerate(events or ()):
         columns = {name: _nth(name, values, i, len(events or ())) for name, values in given.items()}
-        sources.append(sqlml.behavior.EventSource(relation, **columns))
+        sources.append(sqlml.mapping.EventSource(relation, **columns))
     with sqlml.connect(db if db.exists() else ":memory:") as con:
-        views = [sqlml.behavior.events_view(con.native, sources)] if sources else []
+        views = [sqlml.mapping.events_view(con.native, sources)] if sources else []
         if customers:
             views.append(
-                sqlml.behavior.entity_view(con.native, sqlml.behavior.CUSTOMERS, "customer_id", customers, customer_key)
+                sqlml.mapping.entity_view(con.native, sqlml.behavior.CUSTOMERS, "customer_id", customers, customer_key)
             )
         elif sources:
-            views.append(sqlml.behavior.ids_view(con.native))
+            views.append(sqlml.mapping.View(sqlml.behavior.ids_view(con.native)))
         if items:
-            views.append(sqlml.behavior.entity_view(con.native, sqlml.behavior.ITEMS, "item_id", items, item_key))
-    script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(filter(None, views))
+            views.append(sqlml.mapping.entity_view(con.native, sqlml.behavior.ITEMS, "item_id", items, item_key))
+    script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(view.sql for view in views if view.sql)
     print(script)
+    for note in (note for view in views for note in view.notes):
+        terminal.tell(f"Note: {note}")
     if dry_run:
         return
     with sqlml.connect(db) as con:
-        sqlml.behavior.write(con.native, script)
-    terminal.tell(f"Written. Next: sqlml check --db {db}, then sqlml train churn --db {db} --horizon 90d")
+        sqlml.mapping.write(con.native, script)
+        next_step = _training_of(con, db) if sources else ""
+    terminal.tell(f"Written. Next: sqlml check --db {db}{next_step and f', then {next_step}'}")
 
 
 @app.command()
@@ -184,13 +202,23 @@ def check(db: Database) -> None:
         relations = sqlml.behavior.read(con.native)
         known = sqlml.behavior.facts(con.native)
         print(f"{known.n_events:,} events of {known.n_customers:,} customers, "
-              f"{known.first_event:%Y-%m-%d %H:%M} to {known.newest_event:%Y-%m-%d %H:%M} (UTC)")  # fmt: skip
+              f"{known.oldest_event:%Y-%m-%d %H:%M} to {known.newest_event:%Y-%m-%d %H:%M} (UTC)")  # fmt: skip
         findings = list(sqlml.behavior.check(con.native, relations, ("error", "warning", "note")))
         for finding in findings:
             print(f"{finding.severity}: {finding.count:,} {finding.text}\n    {' '.join(finding.sql.split())};")
+        next_step = _training_of(con, db)
     if any(f.severity == "error" for f in findings):
         raise DataError("The behaviour tables break the contract: see the errors above.")
     print("No errors.")
+    terminal.tell(f"Next: {next_step}")
+
+
+def _training_of(con: Connection, db: Path) -> str:
+    """A command that trains, with a horizon that fits the data."""
+    known = sqlml.behavior.facts(con.native)
+    horizon = sqlml.cutoffs.proposed(known.newest_event - known.first_event)
+    days, hours = horizon // timedelta(days=1), horizon // timedelta(hours=1)
+    return f"sqlml train churn --db {db} --horizon {f'{days}d' if days else f'{hours}h'}"
 
 
 def train(db: Path, name: str, sql: Path | None, replace: bool, **given: object) -> None:
@@ -207,8 +235,6 @@ def train(db: Path, name: str, sql: Path | None, replace: bool, **given: object)
             _show_training(con, _statement_of(sql, name))
         return
     values = {key: value for key, value in given.items() if value is not None and value != []}
-    if "horizon" not in values and values.get("task", "churn") in ("churn", "clv"):
-        raise OptionError("How far ahead? Give --horizon, e.g. --horizon 90d. A file with --sql is the other way.")
     pairs = ", ".join(f"{key} = {_sql(value)}" for key, value in values.items())
     with terminal.open_database(db) as con:
         terminal.show_record(

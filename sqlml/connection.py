@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import warnings
@@ -16,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlml import lifecycle, queries
+from sqlml import frames, lifecycle, queries
 from sqlml.catalog import Catalog, Version
 from sqlml.errors import CatalogError, ModelError, OptionError, StatementError, first_line
 from sqlml.lifecycle import Workplace
 from sqlml.progress import on_stderr
-from sqlml.queries import identifier
+from sqlml.queries import identifier, literal
 from sqlml.registry import Registry
 from sqlml.statements import (
     BacktestModel,
@@ -69,6 +70,9 @@ RECORDS = {CreateModel: "report", ImportModel: "report", RetrainModel: "retraine
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
+_OFFSET = r"'[^']*:\d\d(\.\d+)?\s*[A-Za-z+-][^']*'"
+_MOMENT = re.compile(rf"\bTIMESTAMP\s*{_OFFSET}|{_OFFSET}\s*(::|AS)\s*TIMESTAMP\b", re.IGNORECASE)
+"""Text with an offset that becomes a TIMESTAMP."""
 BATCH = 16_384
 """Rows of a query that are held at a time."""
 Shown = tuple[str, Sequence[object]]
@@ -179,6 +183,27 @@ class Connection:
         options = " (READ_ONLY)" if read_only else ""
         self._native.execute(f"ATTACH {queries.literal(str(path))} AS {identifier(name)}{options}").fetchall()
         _register_all(self._root, self._registry)
+        return self
+
+    def register_behavior(self, events: object = None, customers: object = None, items: object = None) -> Connection:
+        """Write data frames as the tables of schema `behavior`, all of them or none, and check the contract.
+
+        What was written so before is replaced; what is not given stays. Times with an offset become UTC. Without
+        customers, behavior.customers lists the ids of the events.
+
+        Args:
+            events: A DataFrame of pandas or polars, a table of pyarrow or a relation of DuckDB, with columns
+                customer_id, event_time and optionally event_type, item_id, amount, quantity, known_at.
+            customers: One row a customer: customer_id and attributes.
+            items: One row an item: item_id and attributes.
+
+        Raises:
+            DataError: A frame breaks the contract: nothing was written.
+        """
+        self._refuse_in_transaction("register_behavior()")
+        given = {"events": events, "customers": customers, "items": items}
+        with self._workplace(self._database()) as place:
+            frames.write(place.cursor, {name: frame for name, frame in given.items() if frame is not None})
         return self
 
     @property
@@ -400,13 +425,23 @@ def _moment(cursor: duckdb.DuckDBPyConnection, word: str, text: str) -> str:
 
 
 def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
-    """The value of an option's SQL expression; intervals and times in DuckDB's own text form."""
-    query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({text}\n) AS v)"
+    """The value of an option's SQL expression; intervals, and times in UTC, in DuckDB's own text form."""
     try:
+        query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({_with_offsets(cursor, text)}\n) AS v)"
         value, shown, kind = cursor.execute(query).fetchall()[0]
     except duckdb.Error as error:
         raise OptionError(f"Option {key} = {text} is no constant that DuckDB can read: {first_line(error)}") from error
     return shown if kind in ("INTERVAL", "DATE") or kind.startswith("TIMESTAMP") else value
+
+
+def _with_offsets(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
+    """An SQL expression whose literals of TIMESTAMP are in UTC: DuckDB would drop the offset that they have."""
+
+    def in_utc(found: re.Match[str]) -> str:
+        query = f"SELECT ({queries.text('binding/utc', text=found[0])})::VARCHAR || '+00'"
+        return literal(cursor.execute(query).fetchall()[0][0])
+
+    return _MOMENT.sub(lambda found: re.sub(_OFFSET, in_utc, found[0]), text)
 
 
 def _key(path: str | Path) -> str:

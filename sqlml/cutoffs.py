@@ -14,6 +14,9 @@ MIN_HISTORY = 0.5
 PARTS = (0.75, 0.5, 2 / 3)
 """Where a part of the horizon tells something too: further windows that end at as_of, as shares of the longest."""
 
+HORIZONS = (1, 3, 6, 12, *(24 * days for days in (1, 2, 3, 7, 14, 30, 60, 90)))
+"""Horizons that are proposed, in hours."""
+
 
 @dataclass(frozen=True)
 class Calendar:
@@ -59,8 +62,8 @@ def plan(
         needed = MIN_WINDOW * (1 + MIN_HISTORY) * horizon + timedelta(days=1)
         raise DataError(
             f"The events span {days(span)} (from {first:%Y-%m-%d} to {as_of:%Y-%m-%d}): too short for a horizon of "
-            f"{days(horizon)}, which needs at least {days(needed, floor=True)}. Choose a horizon of at most "
-            f"{days(span / MIN_WINDOW / (1 + MIN_HISTORY), floor=True)}, or bring older events."
+            f"{days(horizon)}, which needs at least {days(needed, floor=True)}. Choose a horizon of "
+            f"{days(proposed(span))}, or bring older events."
         )
     older = (as_of - window - i * every for i in range(1, most))
     cutoffs = [as_of - window, *(c for c in older if window == horizon and c - first >= horizon)]
@@ -68,6 +71,12 @@ def plan(
         cutoffs = [*cutoffs, *(as_of - part * window for part in PARTS)][:most]
         cutoffs = [as_of, *sorted(cutoffs, reverse=True)]
     return Calendar(as_of, horizon, window, tuple(cutoffs), cutoffs[-1] - first)
+
+
+def proposed(span: timedelta) -> timedelta:
+    """A horizon that data of this span can be learnt from and tested on: a round number, a quarter of them at most."""
+    hours = span / timedelta(hours=4)
+    return timedelta(hours=max((h for h in HORIZONS if h <= hours), default=1))
 
 
 def rehearsal(

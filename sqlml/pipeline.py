@@ -567,7 +567,7 @@ def _features(encoder: Encoder, dropped: Sequence[Dropped]) -> list[tuple[str, b
 
 
 def _warnings(plan: Plan, trained: Run) -> list[str]:
-    found, calendar, share = [], plan.calendar, plan.recipe.source.share
+    found, calendar, share = [*plan.warnings], plan.calendar, plan.recipe.source.share
     if share < 1:
         found.append(
             f"Learnt from {share:.1%} of all customers, drawn by chance: {plan.known.n_customers:,} customers at "

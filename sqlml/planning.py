@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import duckdb
 
-from sqlml import behavior, cutoffs, targets
+from sqlml import behavior, cutoffs, queries, targets
 from sqlml.behavior import Facts
 from sqlml.cutoffs import Calendar
 from sqlml.errors import DataError, OptionError, did_you_mean, first_line
@@ -21,6 +21,7 @@ from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, requir
 
 MOST_MOMENTS = 200
 MOST_PERIODS = 400
+MIXED_AMOUNTS = "warning_amount_of_several_types"
 SEGMENT_HORIZON = timedelta(days=90)
 """What segments tell apart by default, or a quarter of the history where that is shorter."""
 LEAST_PERIOD = 0.1
@@ -38,6 +39,7 @@ class Plan:
         known: What the behaviour tables hold.
         every: The distance between cut-offs.
         left_out: Attributes that may not be used.
+        warnings: What the record is to warn of.
     """
 
     recipe: Recipe
@@ -46,6 +48,7 @@ class Plan:
     known: Facts
     every: timedelta
     left_out: Sequence[str]
+    warnings: Sequence[str] = ()
 
     def at(self, as_of: datetime) -> Calendar:
         """The cut-offs of the same recipe with knowledge up to another moment."""
@@ -80,7 +83,18 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     source = Source(frame, label, within, horizon, chosen.folds, min(1.0, chosen.max_examples / examples))
     earlier = cutoffs.rehearsal(known.first_event, calendar, every, most, is_partial=is_partial)
     periods = _periods(cursor, chosen, as_of, horizon) if task is CLV else Periods()
-    return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out)
+    mixed = _mixed_amounts(cursor, frame) if label.is_spend and chosen.active_event is None else ()
+    return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out, mixed)
+
+
+def _mixed_amounts(cursor: duckdb.DuckDBPyConnection, frame: Frame) -> Sequence[str]:
+    """A warning where the spend adds up amounts of several types of events."""
+    if not frame.behavior.has("event_type"):
+        return ()
+    types = [str(kind) for kind, *_ in cursor.execute(queries.text(f"checks/{MIXED_AMOUNTS}")).fetchall()]
+    listed = ", ".join(f"'{kind}'" for kind in types[:5])
+    advice = "Give active_event = 'purchase', or whichever type is a purchase."
+    return (f"Amounts of {len(types)} event types are added up: {listed}. {advice}",) if types else ()
 
 
 def _periods(
@@ -113,7 +127,7 @@ def moment(cursor: duckdb.DuckDBPyConnection, known: Facts, chosen: BehaviorOpti
     """
     as_of = known.newest_event
     if chosen.as_of is not None:
-        as_of = _value(cursor, "as_of", "SELECT ?::TIMESTAMP", chosen.as_of)
+        as_of = _moment(cursor, "as_of", chosen.as_of)
     if as_of > known.now:
         raise OptionError(f"Option as_of = {as_of} lies in the future (now is {known.now:%Y-%m-%d %H:%M} UTC).")
     if known.first_event == known.newest_event:
@@ -134,7 +148,7 @@ def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str,
     Raises:
         OptionError: There are none, too many, or the horizon after one of them is not over.
     """
-    first, last = (_value(cursor, "FROM ... TO", "SELECT ?::TIMESTAMP", text) for text in (start, end))
+    first, last = (_moment(cursor, "FROM ... TO", text) for text in (start, end))
     interval(cursor, "EVERY", every, first)
     query = "SELECT generate_series($1::TIMESTAMP, $2::TIMESTAMP, $3::INTERVAL)"
     found: list[datetime] = cursor.execute(query, [first, last, every]).fetchall()[0][0]
@@ -183,7 +197,8 @@ def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Fa
     if horizon is None and chosen.task == SEGMENT.name:
         return as_of, min(SEGMENT_HORIZON, (as_of - known.first_event) / 4)
     if horizon is None:
-        raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
+        fitting = cutoffs.days(cutoffs.proposed(as_of - known.first_event))
+        raise OptionError(f"Option horizon is missing: how far ahead to predict, e.g. horizon = '{fitting}'.")
     return as_of, horizon
 
 
@@ -195,6 +210,12 @@ def interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, a
     if length <= timedelta(0):
         raise OptionError(f"Option {option} = {text} must be longer than nothing.")
     return length
+
+
+def _moment(cursor: duckdb.DuckDBPyConnection, option: str, text: str) -> datetime:
+    """A moment in UTC; an offset in its text counts."""
+    found: datetime = _value(cursor, option, f"SELECT {queries.text('binding/utc', text='$1')}", text)
+    return found
 
 
 def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -101,8 +100,8 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
         raise ModelError(
             f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
         )
-    asked = f"{literal(_in_utc(as_of))}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
-    moment = con.execute(f"SELECT {asked}::VARCHAR").fetchall()[0][0]
+    asked = queries.text("binding/utc", text=literal(as_of)) if as_of else "SELECT as_of FROM ml.latest"
+    moment = con.execute(f"SELECT ({asked})::VARCHAR").fetchall()[0][0]
     if moment is None:
         raise DataError("behavior.events holds no event up to now, so there is no moment to score at: give --as-of.")
     relations = behavior.read(con.native)
@@ -117,15 +116,6 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     items = _checksum(con, "behavior.items") if relations.items else ""
     events = _checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
     return Job(model, version.version, version.version_id, moment, parts, customers, ids, attributes, items, events)
-
-
-def _in_utc(as_of: str) -> str:
-    """A moment with an offset as one of UTC; DuckDB's cast to TIMESTAMP would drop the offset."""
-    try:
-        moment = datetime.fromisoformat(as_of)
-    except ValueError:
-        return as_of
-    return as_of if moment.tzinfo is None else str(moment.astimezone(UTC).replace(tzinfo=None))
 
 
 def _checksum(con: Connection, relation: str) -> str:
