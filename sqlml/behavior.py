@@ -12,7 +12,7 @@ from sqlml import queries
 from sqlml.encoding import is_number
 from sqlml.errors import DataError, OptionError, did_you_mean, first_line
 from sqlml.queries import Behavior
-from sqlml.readings import TIMES, ZONED
+from sqlml.values import TIMES, ZONED
 
 EVENTS, CUSTOMERS, ITEMS = "events", "customers", "items"
 RESERVED = "as_of"

@@ -26,7 +26,7 @@ from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 MOVES = "__moves"
@@ -440,8 +440,8 @@ class Catalog:
             [new.version_id, new.model, version.version, new.task, new.options.method, now, new.trained_until,
              new.horizon, new.label_window, new.lookback, new.tested, new.options.to_json(), new.key_type, new.query,
              new.encoder.to_json(), new.input_sql, json.dumps(dict(new.packages)),
-             json.dumps(dict(new.fingerprint), default=str), new.options.seed, new.seconds, new.rows_per_second, new.comparison or None,
-             json.dumps(list(new.leaks))],
+             json.dumps(dict(new.fingerprint), default=str), new.options.seed, new.seconds, new.rows_per_second,
+             new.comparison or None, json.dumps(list(new.leaks))],
         )  # fmt: skip
         self._run("INSERT INTO ml.weights VALUES (?, ?)", [new.version_id, new.blob])
         self._many("cutoffs", new.version_id, new.cutoffs)

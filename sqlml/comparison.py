@@ -57,8 +57,8 @@ class Comparison:
             return []
         return [
             f"This model is not better than the base rate, the same answer for everybody: {self.measure} "
-            f"{self.loss:.4g} against {base.loss:.4g} on rows held out, the difference lies between {base.low:+.4g} and "
-            f"{base.high:+.4g}. Do not act on its scores; other columns, another label or more data would help."
+            f"{self.loss:.4g} against {base.loss:.4g} on rows held out, the difference lies between {base.low:+.4g} "
+            f"and {base.high:+.4g}. Do not act on its scores; other columns, another label or more data would help."
         ]
 
 

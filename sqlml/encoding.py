@@ -108,8 +108,8 @@ def number_target(cursor: duckdb.DuckDBPyConnection, table: str, label: str) -> 
     most = cursor.execute(largest).fetchall()[0][0]
     if not 1 / HUGE < most < HUGE:
         raise DataError(f"The number to predict is as large as {most:.3g}: learn from it in another unit.")
-    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v), bool_and(v = floor(v)) FROM (SELECT {label}::DOUBLE AS v FROM {table})
-                WHERE isfinite(v)"""
+    query = f"""SELECT min(v), avg(v), stddev_pop(v), skewness(v), bool_and(v = floor(v))
+                FROM (SELECT {label}::DOUBLE AS v FROM {table}) WHERE isfinite(v)"""
     least, mean, deviation, skewness, is_whole = cursor.execute(query).fetchall()[0]
     if deviation < LEAST_SPREAD * most:
         raise DataError(

@@ -8,11 +8,11 @@ from typing import cast
 import duckdb
 import pyarrow as pa
 
-from sqlml import behavior, readings
+from sqlml import behavior, values
 from sqlml.behavior import CUSTOMERS, EVENTS, ITEMS
 from sqlml.errors import DataError, first_line
 from sqlml.queries import identifier
-from sqlml.readings import Column
+from sqlml.values import Column
 
 WRITTEN = "Written by register_behavior"
 """The comment by which tables are known that may be replaced."""
@@ -64,9 +64,9 @@ def _read(cursor: duckdb.DuckDBPyConnection, name: str, column: str, kind: str) 
     value = Column(f"{name}: {column}", f"{identifier(column)}::{kind}", kind, FRAME, "")
     sql = value.sql
     if column.lower() in MOMENTS.get(name, ()):
-        sql = readings.time(cursor, value).sql
+        sql = values.time(cursor, value).sql
     elif name == EVENTS and column.lower() in NUMBERS:
-        sql = readings.number(cursor, value).sql
+        sql = values.number(cursor, value).sql
     return f"{sql} AS {identifier(column)}"
 
 

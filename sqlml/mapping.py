@@ -9,11 +9,11 @@ from pathlib import Path
 
 import duckdb
 
-from sqlml import behavior, readings
+from sqlml import behavior, values
 from sqlml.behavior import CUSTOMERS, EVENTS, ITEMS
 from sqlml.errors import DataError, did_you_mean, first_line
 from sqlml.queries import identifier, literal
-from sqlml.readings import TIMES, ZONED, Column, Reading
+from sqlml.values import TIMES, ZONED, Column, Reading
 
 COLUMNS = {"customer": "customer_id", "time": "event_time", "type": "event_type", "item": "item_id",
            "amount": "amount", "quantity": "quantity", "known_at": "known_at"}  # fmt: skip
@@ -171,7 +171,7 @@ def _valid_from(cursor: duckdb.DuckDBPyConnection, source: _Relation) -> tuple[_
         return source, None
     if _is_misread(cursor, source, column):
         source = source.with_text([column])
-    reading = readings.time(cursor, _column(source, _value(cursor, source, column, ""), ""))
+    reading = values.time(cursor, _column(source, _value(cursor, source, column, ""), ""))
     return source, None if reading.sql == identifier(column) else reading
 
 
@@ -234,7 +234,7 @@ def _is_misread(cursor: duckdb.DuckDBPyConnection, relation: _Relation, column: 
         return False
     text = relation.with_text([column])
     value = _Value(column, identifier(column), "VARCHAR", column)
-    return not readings.is_faithful(cursor, _column(text, value, "--time", where), kind)
+    return not values.is_faithful(cursor, _column(text, value, "--time", where), kind)
 
 
 def _reading(
@@ -242,9 +242,9 @@ def _reading(
 ) -> Reading:
     column = _column(relation, value, _flag("amount" if role == "price" else role), source.where)
     if role in ("time", "known_at"):
-        return readings.time(cursor, column, source.time_format)
+        return values.time(cursor, column, source.time_format)
     if role in ("amount", "price", "quantity"):
-        return readings.number(cursor, column, source.decimal)
+        return values.number(cursor, column, source.decimal)
     return Reading(f"{value.sql}::VARCHAR" if role == "type" else value.sql)
 
 

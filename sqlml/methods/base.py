@@ -32,9 +32,9 @@ def silent(epoch: int, epochs: int, loss: float) -> None:
 class State:
     """What a fitted method is made of: named arrays, and how long it took to train.
 
-    `log` holds (training loss, stopping loss) of each epoch, NaN where there are no rows to stop on. A method that stops
-    early has in `apart`, for each half of the rows it stopped on, the weights of the epoch that the other half chose:
-    what these weights say of the half is of rows that neither trained nor stopped them.
+    `log` holds (training loss, stopping loss) of each epoch, NaN where there are no rows to stop on. A method that
+    stops early has in `apart`, for each half of the rows it stopped on, the weights of the epoch that the other half
+    chose: what these weights say of the half is of rows that neither trained nor stopped them.
     """
 
     weights: Weights
