@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from sqlml.methods import rfm
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, Frame, identifier, literal
 from sqlml.tasks import Task
-from sqlml.transforms import Calibration, Column, Encoder
+from sqlml.transforms import FLAG, Calibration, Column, Encoder
 
 
 def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
@@ -25,11 +26,33 @@ def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
 
 
 def fields(encoder: Encoder) -> str:
-    """The inputs of a model as one struct."""
-    listed = ",\n  ".join(f"{literal(c.name)}: {c.expression}" for c in encoder.columns)
+    """The inputs of a model as one struct; what several of them share is computed once a row."""
+    shared = list(dict.fromkeys(c.shared for c in encoder.columns if c.shared))
+    if not shared:
+        return _struct([(c.name, c.expression) for c in encoder.columns])
+    once = [(f"s{i}", text) for i, text in enumerate(shared)]
+    once += [(f"c{i}", c.expression) for i, c in enumerate(encoder.columns) if not c.shared]
+    each = [
+        (
+            c.name,
+            c.expression.replace(c.shared, f"{ONCE}['s{shared.index(c.shared)}']") if c.shared else f"{ONCE}['c{i}']",
+        )
+        for i, c in enumerate(encoder.columns)
+    ]
+    return f"list_transform([{_struct(once)}], lambda {ONCE}: {_struct(each)})[1]"
+
+
+def _struct(values: Sequence[tuple[str, str]]) -> str:
+    listed = ",\n  ".join(f"{literal(name)}: {value}" for name, value in values)
     return f"{{\n  {listed}\n}}"
 
 
+def _known(encoder: Encoder) -> str:
+    """Whether a row has a value in any column that the model reads: a row of NULLs alone is none."""
+    return _tree(" OR ", [f"{ROW}.{identifier(source)} IS NOT NULL" for source in encoder.sources])
+
+
+ONCE = "__sqlml_once"
 EXTRAS = {
     "_explain": ("explanation_once", "", ""),
     "_interval": ("between_once", ", coverage DOUBLE := 0.9", ", coverage"),
@@ -59,7 +82,7 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     yield queries.text("functions/by_relation", function_at=_name(new, function_at), argument="", given="", **shared)
     if target.kind != "segment":
         values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
-        yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
+        yield _explain(new, f"ml.{internal['explanation']}", values, ROW, f"{ROW} IS NOT NULL")
         yield queries.text("functions/explain_once", **internal)
     if conformal is not None:
         yield from _intervals(new, conformal)
@@ -127,7 +150,7 @@ def _segment_names(new: NewVersion) -> dict[str, str]:
 def of_row_segments(new: NewVersion) -> Iterator[str]:
     """The statements that make the macros of segments of rows."""
     internal = catalog.internal_macros(new.version_id)
-    yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)
+    yield queries.text("functions/inputs", known=_known(new.encoder), fields=fields(new.encoder), **internal)
     formula = f"{registry.udf_name('segment', new.version_id)}(ml.{internal['inputs']}({ROW}))"
     public = {part: _name(new, new.model + suffix)
               for part, suffix in (("main", ""), ("name", "_name"), ("predict", catalog.PREDICT))}  # fmt: skip
@@ -150,11 +173,12 @@ def _value(column: Column) -> str:
     return f"[{', '.join(map(literal, ('other', *column.levels)))}][1 + {field}::INT]"
 
 
-def _explain(new: NewVersion, function: str, names: Sequence[str], values: Sequence[str], inputs: str) -> str:
+def _explain(new: NewVersion, function: str, values: Sequence[str], inputs: str, known: str) -> str:
     return queries.text(
         "functions/explain",
         function=function,
-        names=f"[{', '.join(map(literal, names))}]",
+        known=known,
+        names=f"[{', '.join(map(literal, new.encoder.sources))}]",
         values=f"[{', '.join(values)}]",
         effects=f"{registry.udf_name('explain', new.version_id)}({inputs})",
     )
@@ -189,10 +213,10 @@ def of_query(
     shared = {**internal, **named}
     if not target.levels:
         yield from _intervals(new, conformal)
-    sources = new.encoder.sources
-    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in sources]
-    yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)
-    yield _explain(new, f"ml.{internal['explanation']}", sources, values, f"ml.{internal['inputs']}({ROW})")
+    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in new.encoder.sources]
+    yield queries.text("functions/inputs", known=_known(new.encoder), fields=fields(new.encoder), **internal)
+    inputs = f"ml.{internal['inputs']}({ROW})"
+    yield _explain(new, f"ml.{internal['explanation']}", values, inputs, _known(new.encoder))
     yield queries.text(
         f"functions/{task.macros}",
         formula=_formula(new, task, calibration),
@@ -214,26 +238,40 @@ def _name(new: NewVersion, function: str) -> str:
 
 def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:
     """The answer to a row: a call of the UDF; of a linear model with one output plain SQL, which needs no Python."""
+    inputs = f"ml.{catalog.internal_macros(new.version_id)['inputs']}({ROW})"
     if new.options.method not in ("logistic", "linear") or new.encoder.target.kind == "classes":
-        return f"{registry.udf_name(task.functions[0].kind, new.version_id)}(ml.inputs_{new.version_id}({ROW}))"
-    return linear_sql(new.encoder, new.weights, calibration)
+        return f"{registry.udf_name(task.functions[0].kind, new.version_id)}({inputs})"
+    if not any(column.shared for column in new.encoder.columns):
+        values = [column.expression for column in new.encoder.columns]
+        return f"CASE WHEN {_known(new.encoder)} THEN {linear_sql(new.encoder, values, new.weights, calibration)} END"
+    values = [f"{ONCE}[{literal(name)}]" for name in new.encoder.names]
+    answer = linear_sql(new.encoder, values, new.weights, calibration)
+    return f"list_transform([{inputs}], lambda {ONCE}: CASE WHEN {ONCE} IS NOT NULL THEN {answer} END)[1]"
 
 
-def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], calibration: Calibration) -> str:
-    """The calibrated answer of a linear model with one output as an SQL expression over a row.
+def linear_sql(
+    encoder: Encoder, values: Sequence[str], weights: Mapping[str, NDArray[np.float32]], calibration: Calibration
+) -> str:
+    """The calibrated answer of a linear model with one output as an SQL expression over the values of its columns.
 
     The same as `sqlml.methods.linear` computes: signed logarithms, one-hot codes, a weight for what is missing.
     """
     slope = weights["slope"][:, 0].astype(float)
-    n_numbers = encoder.levels.count(0)
-    numbers, missing = iter(slope[:n_numbers]), slope[n_numbers : n_numbers + len(encoder.columns)]
-    codes = slope[n_numbers + len(encoder.columns) :]
-    raw = iter(slope[-n_numbers:] if n_numbers and "raw_mean" in weights else np.zeros(n_numbers))
+    n_raw, n_flags = encoder.levels.count(0), encoder.levels.count(FLAG)
+    n_numbers, n_missing = n_raw + n_flags, len(encoder.columns) - n_flags
+    numbers, missing = iter(slope[:n_numbers]), iter(slope[n_numbers : n_numbers + n_missing])
+    codes = slope[n_numbers + n_missing :]
+    raw = iter(slope[-n_raw:] if n_raw and "raw_mean" in weights else np.zeros(n_raw))
     terms, start = [], 0
-    for place, (column, mean, deviation, absent) in enumerate(
-        zip(encoder.columns, weights["mean"], weights["deviation"], missing, strict=True)
+    for place, (column, text, mean, deviation) in enumerate(
+        zip(encoder.columns, values, weights["mean"], weights["deviation"], strict=True)
     ):
-        value = f"({column.expression})::DOUBLE"
+        value = f"({text})::DOUBLE"
+        if column.is_flag:
+            weight = float(next(numbers)) / float(deviation)
+            terms.append(f"coalesce({weight!r} * ({math.log(2)!r} * {value} - {float(mean)!r}), 0)")
+            continue
+        absent = next(missing)
         if column.is_category:
             listed = codes[start : (start := start + len(column.levels) + 1)]
             weight_of = f"([{', '.join(map(repr, listed.tolist()))}]::DOUBLE[])"
@@ -243,7 +281,7 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
         line = _line(value, float(next(raw)), weights, place)
         term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}){line} END"
         terms.append(f"coalesce({term}, {float(absent)!r})")
-    total = _sum([repr(float(weights["intercept"][0])), *terms])
+    total = _tree(" + ", [repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
     target = encoder.target
     if target.kind == "binary":
@@ -261,10 +299,10 @@ def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], 
     return f" + {slope!r} * ((least(greatest({value}, {low!r}), {high!r}) - {mean!r}) / {deviation!r})"
 
 
-def _sum(terms: Sequence[str]) -> str:
+def _tree(operator: str, terms: Sequence[str]) -> str:
     """A balanced tree: how deep an expression may be is limited."""
     half = len(terms) // 2
-    return f"({_sum(terms[:half])} + {_sum(terms[half:])})" if half else terms[0]
+    return f"({_tree(operator, terms[:half])}{operator}{_tree(operator, terms[half:])})" if half else terms[0]
 
 
 def _matrix(conformal: Conformal) -> str:

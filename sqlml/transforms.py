@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 RAMP, LEVEL, MISSING = range(3)
 """What a unit of an encoding stands for: a stretch of a number, a level of a category, a missing value."""
+FLAG = -1
+"""In place of the levels of a column: it is a flag."""
 SPEND_OUTPUTS = 4
 ORDERS = ("repeat_orders", "last_order_days", "first_order_days", "repeat_order_amount", "order_amount")
 """What is known of a customer's orders, `sql/features/buying.sql`: five columns of one source."""
@@ -41,6 +43,7 @@ class Target:
         ends: Of a spend: the days from as_of at which its periods end; the last one is the horizon.
         discounts: Of a spend: what an amount of each period is worth today.
         numbers: Of segments: the number of each, in the order of the levels.
+        expression: SQL over a row for a label that is a number written as text; empty: the label as it is.
     """
 
     kind: str = "binary"
@@ -51,6 +54,7 @@ class Target:
     ends: tuple[float, ...] = ()
     discounts: tuple[float, ...] = ()
     numbers: tuple[int, ...] = ()
+    expression: str = ""
 
     @property
     def size(self) -> int:
@@ -64,7 +68,9 @@ class Column:
 
     `source` is the column of the data that it was made from, `expression` SQL over the raw columns. A number has
     `edges` (ascending, at least two, quantiles of the training rows), `spikes` (values that many rows share) and the
-    `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1.
+    `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1. A flag is a number that is 0
+    or 1, such as whether a text has a word; another column says whether its source is missing. `shared` is a part of
+    the expression that is computed once a row for all columns that have it.
     """
 
     name: str
@@ -75,6 +81,8 @@ class Column:
     levels: tuple[str, ...] = ()
     mean: float = 0.0
     deviation: float = 1.0
+    is_flag: bool = False
+    shared: str = ""
 
     @property
     def is_category(self) -> bool:
@@ -83,6 +91,8 @@ class Column:
 
     def units(self) -> list[tuple[float, float, int]]:
         """Its encoding: (low, rate, kind) of each unit, from edge to edge, of spikes or codes, of missing."""
+        if self.is_flag:
+            return [(0.0, 1.0, RAMP)]
         if self.is_category:
             known = [(float(code), 1.0, LEVEL) for code in range(len(self.levels) + 1)]
         else:
@@ -141,8 +151,8 @@ class Encoder:
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Levels of each column, 0 for a number."""
-        return tuple(len(c.levels) for c in self.columns)
+        """Levels of each column, 0 for a number, FLAG for a flag."""
+        return tuple(FLAG if c.is_flag else len(c.levels) for c in self.columns)
 
     def only(self, names: tuple[str, ...]) -> Encoder:
         """The encoder of a few columns."""
