@@ -337,7 +337,7 @@ def _require_inputs(cursor: duckdb.DuckDBPyConnection, version: Version) -> None
         query = f"SELECT {queries.STRUCT} FROM ml.{internal['features']}(NULL)"
     given = cursor.execute(f"DESCRIBE {query}").fetchall()[0][1]
     is_ranked = columns.target.kind == "items"
-    wanted = duckdb.sqltype(EVENTS) if is_ranked else duckdb.struct_type(dict.fromkeys(columns.names, "FLOAT"))
+    wanted = duckdb.sqltype(EVENTS) if is_ranked else duckdb.struct_type(columns.types)
     if given != str(wanted):
         raise RefusedError("its macros give other inputs than its encoder has")
 

@@ -96,25 +96,24 @@ def inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, st
 def _inputs(
     cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, label: str, read: Reading | None
 ) -> Iterator[Input]:
-    column, shared = f"{ROW}.{identifier(name)}", ""
+    column, is_read = f"{ROW}.{identifier(name)}", read is not None
     if read is not None:
         kind, column = read.kind, read.of(reading.text_of(column))
-        shared = column
     if kind.endswith("[]"):
         elements = _keys(cursor, "rows/elements", table, column)
         yield from _flags(name, f"{name} has ", column, kind.removesuffix("[]"), elements)
     elif is_time(kind):
         time = time_of(column, kind)
         newest = cursor.execute(f"SELECT max(epoch({time})) FROM {table} {ROW}").fetchall()[0][0] or 0
-        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({time})) / 86400)::FLOAT", shared=shared)
+        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({time})) / 86400)::FLOAT", is_read=is_read)
         for part in PARTS:
-            yield Input(f"{name} ({part})", name, f"date_part('{part}', {time})::FLOAT", shared=shared)
+            yield Input(f"{name} ({part})", name, f"date_part('{part}', {time})::FLOAT", is_read=is_read)
     elif kind == "TIME":
         yield Input(name, name, f"(epoch({column}::TIME) / 3600)::FLOAT")
     elif encoding.is_number(kind) or kind == "BOOLEAN":
         if not _is_id(cursor, table, name, kind):
             flag = "::BOOLEAN" if kind == "BOOLEAN" else ""
-            yield Input(name, name, f"TRY_CAST({column}{flag}::DOUBLE AS FLOAT)", shared=shared)
+            yield Input(name, name, f"TRY_CAST({column}{flag}::DOUBLE AS FLOAT)", is_read=is_read)
     elif is_category(kind) and not _is_id(cursor, table, name, kind):
         if _is_text(cursor, table, name):
             tokens = queries.text("rows/tokens", text=reading.text_of(column))
@@ -140,10 +139,11 @@ def _flags(name: str, title: str, values: str, kind: str, found: Sequence[tuple[
     The tests hold no CASE: DuckDB then computes the list once for all of them.
     """
     if found:
-        yield Input(f"{title}(length)", name, f"len({values})::FLOAT", shared=values)
-    for element, share in found:
-        test = f"list_contains({values}, {literal(element)}::{kind})::FLOAT"
-        yield Input(f"{title}{element}", name, test, share=share, shared=values)
+        yield Input(f"{title}(length)", name, f"len({values})::FLOAT", is_read=True)
+    for text, share in found:
+        element = f"{literal(text)}::{kind}"
+        test = f"list_contains({values}, {element})::FLOAT"
+        yield Input(f"{title}{text}", name, test, share=share, values=values, element=element)
 
 
 def _reason(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str) -> str:

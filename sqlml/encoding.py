@@ -32,7 +32,7 @@ LEAST_ROWS = 10
 class Input:
     """A raw input: an SQL expression over the examples, a number or a category, and the column it was made from.
 
-    `share` is that of the rows in which a flag is 1, of those in which it is known; `shared` as of a `Column`.
+    `share` is that of the rows in which a flag is 1, of those in which it is known; the others as of a `Column`.
     """
 
     name: str
@@ -40,7 +40,9 @@ class Input:
     expression: str
     is_category: bool = False
     share: float | None = None
-    shared: str = ""
+    values: str = ""
+    element: str = ""
+    is_read: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,14 @@ def _fit_numbers(
         spikes = tuple(values[filled > FILLED_BINS].tolist())
         spread = stats["deviation"] or 1.0
         yield Column(
-            raw.name, raw.source, raw.expression, edges, spikes, mean=stats["mean"], deviation=spread, shared=raw.shared
+            raw.name,
+            raw.source,
+            raw.expression,
+            edges,
+            spikes,
+            mean=stats["mean"],
+            deviation=spread,
+            is_read=raw.is_read,
         )
 
 
@@ -183,7 +192,7 @@ def _flags(inputs: Sequence[Input], dropped: list[Dropped]) -> Iterator[Column]:
         elif raw.share is not None:
             spread = one * math.sqrt(raw.share * (1 - raw.share))
             yield Column(raw.name, raw.source, raw.expression, (0.0, 1.0), mean=one * raw.share, deviation=spread,
-                         is_flag=True, shared=raw.shared)  # fmt: skip
+                         values=raw.values, element=raw.element)  # fmt: skip
 
 
 def of_values(name: str, values: NDArray[np.float32], bins: int) -> Column:

@@ -26,25 +26,18 @@ def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
 
 
 def fields(encoder: Encoder) -> str:
-    """The inputs of a model as one struct; what several of them share is computed once a row."""
-    shared = list(dict.fromkeys(c.shared for c in encoder.columns if c.shared))
-    if not shared:
-        return _struct([(c.name, c.expression) for c in encoder.columns])
-    once = [(f"s{i}", text) for i, text in enumerate(shared)]
-    once += [(f"c{i}", c.expression) for i, c in enumerate(encoder.columns) if not c.shared]
-    each = [
-        (
-            c.name,
-            c.expression.replace(c.shared, f"{ONCE}['s{shared.index(c.shared)}']") if c.shared else f"{ONCE}['c{i}']",
-        )
-        for i, c in enumerate(encoder.columns)
-    ]
-    return f"list_transform([{_struct(once)}], lambda {ONCE}: {_struct(each)})[1]"
+    """The inputs of a model as one struct; all flags of a list are one field, so that the list is computed once."""
+    listed = (
+        f"{literal(name)}: {_flags(columns, kind) if columns[0].is_flag else columns[0].expression}"
+        for (name, kind), columns in zip(encoder.types.items(), encoder.fields, strict=True)
+    )
+    return "{\n  " + ",\n  ".join(listed) + "\n}"
 
 
-def _struct(values: Sequence[tuple[str, str]]) -> str:
-    listed = ",\n  ".join(f"{literal(name)}: {value}" for name, value in values)
-    return f"{{\n  {listed}\n}}"
+def _flags(columns: Sequence[Column], kind: str) -> str:
+    tests = ", ".join(f"list_contains({ONCE}, {c.element})::FLOAT" for c in columns)
+    held = f"CASE WHEN {ONCE} IS NOT NULL THEN [{tests}]::{kind} END"
+    return f"list_transform([{columns[0].values}], lambda {ONCE}: {held})[1]"
 
 
 def _known(encoder: Encoder) -> str:
@@ -241,18 +234,11 @@ def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:
     inputs = f"ml.{catalog.internal_macros(new.version_id)['inputs']}({ROW})"
     if new.options.method not in ("logistic", "linear") or new.encoder.target.kind == "classes":
         return f"{registry.udf_name(task.functions[0].kind, new.version_id)}({inputs})"
-    if not any(column.shared for column in new.encoder.columns):
-        values = [column.expression for column in new.encoder.columns]
-        return f"CASE WHEN {_known(new.encoder)} THEN {linear_sql(new.encoder, values, new.weights, calibration)} END"
-    values = [f"{ONCE}[{literal(name)}]" for name in new.encoder.names]
-    answer = linear_sql(new.encoder, values, new.weights, calibration)
-    return f"list_transform([{inputs}], lambda {ONCE}: CASE WHEN {ONCE} IS NOT NULL THEN {answer} END)[1]"
+    return f"CASE WHEN {_known(new.encoder)} THEN {linear_sql(new.encoder, new.weights, calibration)} END"
 
 
-def linear_sql(
-    encoder: Encoder, values: Sequence[str], weights: Mapping[str, NDArray[np.float32]], calibration: Calibration
-) -> str:
-    """The calibrated answer of a linear model with one output as an SQL expression over the values of its columns.
+def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], calibration: Calibration) -> str:
+    """The calibrated answer of a linear model with one output as an SQL expression over a row.
 
     The same as `sqlml.methods.linear` computes: signed logarithms, one-hot codes, a weight for what is missing.
     """
@@ -263,14 +249,15 @@ def linear_sql(
     codes = slope[n_numbers + n_missing :]
     raw = iter(slope[-n_raw:] if n_raw and "raw_mean" in weights else np.zeros(n_raw))
     terms, start = [], 0
-    for place, (column, text, mean, deviation) in enumerate(
-        zip(encoder.columns, values, weights["mean"], weights["deviation"], strict=True)
+    flags: dict[str, list[tuple[str, float, float]]] = {}
+    for place, (column, mean, deviation) in enumerate(
+        zip(encoder.columns, weights["mean"], weights["deviation"], strict=True)
     ):
-        value = f"({text})::DOUBLE"
         if column.is_flag:
             weight = float(next(numbers)) / float(deviation)
-            terms.append(f"coalesce({weight!r} * ({math.log(2)!r} * {value} - {float(mean)!r}), 0)")
+            flags.setdefault(column.values, []).append((column.element, weight * math.log(2), weight * float(mean)))
             continue
+        value = f"({ONCE if column.is_read else column.expression})::DOUBLE"
         absent = next(missing)
         if column.is_category:
             listed = codes[start : (start := start + len(column.levels) + 1)]
@@ -280,7 +267,9 @@ def linear_sql(
         scaled = f"(sign({value}) * ln(1 + least(abs({value}), 1e30)) - {float(mean)!r}) / {float(deviation)!r}"
         line = _line(value, float(next(raw)), weights, place)
         term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}){line} END"
-        terms.append(f"coalesce({term}, {float(absent)!r})")
+        term = f"coalesce({term}, {float(absent)!r})"
+        terms.append(f"list_transform([{column.expression}], lambda {ONCE}: {term})[1]" if column.is_read else term)
+    terms += [_flagged(values, *map(list, zip(*each, strict=True))) for values, each in flags.items()]
     total = _tree(" + ", [repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
     target = encoder.target
@@ -289,6 +278,13 @@ def linear_sql(
     if target.kind == "amount":
         return f"{target.scale!r} * exp(greatest(-30, least(30, {link})))"
     return f"{target.center!r} + {target.scale!r} * ({link})"
+
+
+def _flagged(values: str, elements: Sequence[str], weights: Sequence[float], means: Sequence[float]) -> str:
+    """The term of all flags of a list: the weights of what it holds, nothing where it is missing."""
+    weight = f"({weights}::DOUBLE[])[list_position([{', '.join(elements)}], {ONCE})]"
+    held = f"list_sum(list_transform(list_distinct({values}), lambda {ONCE}: {weight}))"
+    return f"CASE WHEN {values} IS NOT NULL THEN coalesce({held}, 0) - {sum(means)!r} ELSE 0 END"
 
 
 def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], place: int) -> str:

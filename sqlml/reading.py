@@ -28,7 +28,7 @@ NAMED_VALUES = 3
 
 @dataclass(frozen=True)
 class Form:
-    """A way to read text: the DuckDB type it gives and files of sql/reading, each applied to what the one before gave."""
+    """A way to read text: the DuckDB type it gives and files of sql/reading, each over what the one before gave."""
 
     kind: str
     files: tuple[str, ...]

@@ -69,8 +69,8 @@ class Column:
     `source` is the column of the data that it was made from, `expression` SQL over the raw columns. A number has
     `edges` (ascending, at least two, quantiles of the training rows), `spikes` (values that many rows share) and the
     `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1. A flag is a number that is 0
-    or 1, such as whether a text has a word; another column says whether its source is missing. `shared` is a part of
-    the expression that is computed once a row for all columns that have it.
+    or 1: whether the list `values`, such as the words of a text, holds `element`; another column says whether its
+    source is missing. `is_read` says that the expression reads text, which should not be done twice.
     """
 
     name: str
@@ -81,8 +81,14 @@ class Column:
     levels: tuple[str, ...] = ()
     mean: float = 0.0
     deviation: float = 1.0
-    is_flag: bool = False
-    shared: str = ""
+    values: str = ""
+    element: str = ""
+    is_read: bool = False
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether the column is an element of a list."""
+        return bool(self.values)
 
     @property
     def is_category(self) -> bool:
@@ -127,7 +133,7 @@ class Encoder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Field names of the struct that a UDF receives."""
+        """The names of its columns."""
         return tuple(c.name for c in self.columns)
 
     @cached_property
@@ -143,6 +149,20 @@ class Encoder:
             mean=np.array([c.mean for c in self.columns], np.float32),
             deviation=np.array([c.deviation for c in self.columns], np.float32),
         )
+
+    @property
+    def fields(self) -> list[list[Column]]:
+        """The columns by field of the struct that a UDF receives: all flags of a list are one, any other its own."""
+        keys = ((c.values, "" if c.is_flag else c.name) for c in self.columns)
+        groups: dict[tuple[str, str], list[Column]] = {}
+        for key, column in zip(keys, self.columns, strict=True):
+            groups.setdefault(key, []).append(column)
+        return list(groups.values())
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The SQL types of these fields, by name."""
+        return {each[0].name: f"FLOAT[{len(each)}]" if each[0].is_flag else "FLOAT" for each in self.fields}
 
     @property
     def sources(self) -> tuple[str, ...]:

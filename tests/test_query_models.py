@@ -433,7 +433,7 @@ def test_the_formula_of_a_thousand_columns_is_not_too_deep(con):
     columns = tuple(Column(f"c{i}", f"c{i}", "__sqlml_row.x") for i in range(1000))
     slope = np.random.default_rng(0).normal(size=(2000, 1)).astype(np.float32)
     weights = {"slope": slope, "mean": np.zeros(1000), "deviation": np.ones(1000), "intercept": np.ones(1)}
-    formula = macros.linear_sql(Encoder(columns), [c.expression for c in columns], weights, Calibration())
+    formula = macros.linear_sql(Encoder(columns), weights, Calibration())
     expected = 1 / (1 + np.exp(-1 - np.log(2) * slope[:1000].astype(float).sum()))
     assert one(con, f"SELECT {formula} FROM (SELECT 1 AS x) __sqlml_row") == pytest.approx(expected, rel=1e-6)
 
