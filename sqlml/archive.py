@@ -312,10 +312,10 @@ def _suffixes(task: Task) -> list[str]:
 
 
 def _recipe(version: Version) -> list[str]:
-    """The SQL of the options, which a later training or evaluation runs."""
+    """The SQL of options and label, which a later training or evaluation runs."""
     chosen = version.options
     found = (chosen.predict, chosen.population, chosen.candidates) if isinstance(chosen, BehaviorOptions) else ()
-    return [expression for expression in found if expression is not None]
+    return [expression for expression in (*found, version.encoder.target.expression) if expression]
 
 
 def _insert(place: Workplace, store: Catalog, archive: Archive, version: Version) -> Version:
@@ -337,7 +337,7 @@ def _require_inputs(cursor: duckdb.DuckDBPyConnection, version: Version) -> None
         query = f"SELECT {queries.STRUCT} FROM ml.{internal['features']}(NULL)"
     given = cursor.execute(f"DESCRIBE {query}").fetchall()[0][1]
     is_ranked = columns.target.kind == "items"
-    wanted = duckdb.sqltype(EVENTS) if is_ranked else duckdb.struct_type(dict.fromkeys(columns.names, "FLOAT"))
+    wanted = duckdb.sqltype(EVENTS) if is_ranked else duckdb.struct_type(columns.types)
     if given != str(wanted):
         raise RefusedError("its macros give other inputs than its encoder has")
 

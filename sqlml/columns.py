@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import duckdb
 
-from sqlml import encoding, queries
+from sqlml import encoding, queries, reading
 from sqlml.encoding import LEAST_ROWS, Dropped, Input, is_category
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
+from sqlml.reading import Reading
 
 MOST_COLUMNS, MOST_LEVELS, MOST_ELEMENTS, MOST_WORDS = 1000, 100, 50, 300
 ID_SHARE, TEXT_SHARE, TEXT_WORDS = 0.9, 0.3, 2
@@ -58,44 +59,91 @@ def choose(types: Mapping[str, str], options: QueryOptions) -> tuple[list[str], 
     return chosen, left_out
 
 
-def inputs(
-    cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str], label: str
-) -> tuple[list[Input], list[Dropped]]:
-    """The inputs made of the columns in `types`, and the columns that nothing can be made of."""
+@dataclass(frozen=True)
+class Made:
+    """What became of the columns: inputs, the columns nothing can be made of, how text was read, what to tell."""
+
+    inputs: Sequence[Input]
+    left_out: Sequence[Dropped]
+    readings: Mapping[str, Reading]
+    warnings: Sequence[str]
+
+
+def inputs(cursor: duckdb.DuckDBPyConnection, table: str, types: Mapping[str, str], label: str) -> Made:
+    """The inputs made of the columns in `types`; text that reads as numbers or times is used as these.
+
+    Args:
+        cursor: Where the rows are.
+        table: Rows to learn from.
+        types: Column → DuckDB type.
+        label: SQL for the number that telling words are chosen by.
+    """
     found: list[Input] = []
     left_out: list[Dropped] = []
+    text = {name: f"{ROW}.{identifier(name)}" for name, kind in types.items() if reading.is_text(kind)}
+    readings = reading.of_columns(cursor, f"{table} {ROW}", text)
     for name, kind in types.items():
-        made = list(_inputs(cursor, table, name, kind, label))
+        made = list(_inputs(cursor, table, name, kind, label, readings.get(name)))
         found += made
         if not made:
             left_out.append(Dropped(name, _reason(cursor, table, name, kind)))
-    return found, left_out
+    levels = [each.source for each in found if each.is_category and each.source in text]
+    warnings = [warning for each in readings.values() for warning in each.warnings]
+    warnings += [w for name in levels for w in reading.alike(cursor, f"{table} {ROW}", name, text[name])]
+    return Made(found, left_out, readings, warnings)
 
 
-def _inputs(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, label: str) -> Iterator[Input]:
-    column = f"{ROW}.{identifier(name)}"
+def _inputs(
+    cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str, label: str, read: Reading | None
+) -> Iterator[Input]:
+    column, is_read = f"{ROW}.{identifier(name)}", read is not None
+    if read is not None:
+        kind, column = read.kind, read.of(reading.text_of(column))
     if kind.endswith("[]"):
-        for element in _keys(cursor, "rows/elements", table, column):
-            test = f"list_contains({column}, {literal(element)}::{kind.removesuffix('[]')})"
-            yield Input(f"{name} has {element}", name, f"CASE WHEN {column} IS NOT NULL THEN {test}::FLOAT END")
-    elif kind == "DATE" or kind.startswith("TIMESTAMP"):
-        time = f"({column} AT TIME ZONE 'UTC')" if "TIME ZONE" in kind else f"TRY_CAST({column} AS TIMESTAMP)"
+        elements = _keys(cursor, "rows/elements", table, column)
+        yield from _flags(name, f"{name} has ", column, kind.removesuffix("[]"), elements)
+    elif is_time(kind):
+        time = time_of(column, kind)
         newest = cursor.execute(f"SELECT max(epoch({time})) FROM {table} {ROW}").fetchall()[0][0] or 0
-        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({time})) / 86400)::FLOAT")
+        yield Input(f"{name} (age)", name, f"(({newest!r} - epoch({time})) / 86400)::FLOAT", is_read=is_read)
         for part in PARTS:
-            yield Input(f"{name} ({part})", name, f"date_part('{part}', {time})::FLOAT")
+            yield Input(f"{name} ({part})", name, f"date_part('{part}', {time})::FLOAT", is_read=is_read)
+    elif kind == "TIME":
+        yield Input(name, name, f"(epoch({column}::TIME) / 3600)::FLOAT")
     elif encoding.is_number(kind) or kind == "BOOLEAN":
         if not _is_id(cursor, table, name, kind):
             flag = "::BOOLEAN" if kind == "BOOLEAN" else ""
-            yield Input(name, name, f"TRY_CAST({column}{flag}::DOUBLE AS FLOAT)")
+            yield Input(name, name, f"TRY_CAST({column}{flag}::DOUBLE AS FLOAT)", is_read=is_read)
     elif is_category(kind) and not _is_id(cursor, table, name, kind):
         if _is_text(cursor, table, name):
-            tokens = queries.text("rows/tokens", text=f"{column}::VARCHAR")
-            for word in _keys(cursor, "rows/words", table, tokens, label):
-                test = f"list_contains({tokens}, {literal(word)})"
-                yield Input(f"{name}: {word}", name, f"CASE WHEN {column} IS NOT NULL THEN {test}::FLOAT END")
+            tokens = queries.text("rows/tokens", text=reading.text_of(column))
+            words = _keys(cursor, "rows/words", table, tokens, label)
+            yield from _flags(name, f"{name}: ", tokens, "VARCHAR", words)
         else:
             yield Input(name, name, column, is_category=True)
+
+
+def is_time(kind: str) -> bool:
+    """Whether values of a DuckDB type are moments or days."""
+    return kind == "DATE" or kind.startswith("TIMESTAMP")
+
+
+def time_of(column: str, kind: str) -> str:
+    """SQL for the moment in a column of such a type, in UTC."""
+    return f"({column} AT TIME ZONE 'UTC')" if "TIME ZONE" in kind else f"TRY_CAST({column} AS TIMESTAMP)"
+
+
+def _flags(name: str, title: str, values: str, kind: str, found: Sequence[tuple[str, float]]) -> Iterator[Input]:
+    """A flag an element of the list `values`, and its length, which is missing where the list is.
+
+    The tests hold no CASE: DuckDB then computes the list once for all of them.
+    """
+    if found:
+        yield Input(f"{title}(length)", name, f"len({values})::FLOAT", is_read=True)
+    for text, share in found:
+        element = f"{literal(text)}::{kind}"
+        test = f"list_contains({values}, {element})::FLOAT"
+        yield Input(f"{title}{text}", name, test, share=share, values=values, element=element)
 
 
 def _reason(cursor: duckdb.DuckDBPyConnection, table: str, name: str, kind: str) -> str:
@@ -126,7 +174,11 @@ def _facts(cursor: duckdb.DuckDBPyConnection, table: str, name: str) -> Facts:
     return Facts(*cursor.execute(query).fetchall()[0])
 
 
-def _keys(cursor: duckdb.DuckDBPyConnection, file: str, table: str, column: str, label: str = "") -> Sequence[str]:
+def _keys(
+    cursor: duckdb.DuckDBPyConnection, file: str, table: str, column: str, label: str = ""
+) -> Sequence[tuple[str, float]]:
+    """What the lists of a column hold often enough, the most telling first: (element, share of the lists that do)."""
     query = queries.text(file, table=f"{table} {ROW}", column=column, label=label)
     most = MOST_WORDS if label else MOST_ELEMENTS
-    return [str(key) for (key,) in cursor.execute(query, {"least": LEAST_ROWS, "most": most}).fetchall()]
+    found = cursor.execute(query, {"least": LEAST_ROWS, "most": most}).fetchall()
+    return [(str(element), float(share)) for element, share in found]

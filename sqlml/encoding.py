@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,12 +32,19 @@ LEAST_ROWS = 10
 
 @dataclass(frozen=True)
 class Input:
-    """A raw input: an SQL expression over the examples, a number or a category, and the column it was made from."""
+    """A raw input: an SQL expression over the examples, a number or a category, and the column it was made from.
+
+    `share` is that of the rows in which a flag is 1, of those in which it is known; the others as of a `Column`.
+    """
 
     name: str
     source: str
     expression: str
     is_category: bool = False
+    share: float | None = None
+    values: str = ""
+    element: str = ""
+    is_read: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +142,8 @@ def fit(
     dropped: list[Dropped] = []
     inputs = list(_told_apart(inputs))
     columns = [
-        *_fit_numbers(cursor, table, [i for i in inputs if not i.is_category], bins, dropped),
+        *_fit_numbers(cursor, table, [i for i in inputs if not i.is_category and i.share is None], bins, dropped),
+        *_flags(inputs, dropped),
         *_fit_categories(cursor, table, [i for i in inputs if i.is_category], most_levels, dropped),
     ]
     if not columns:
@@ -172,7 +181,28 @@ def _fit_numbers(
         edges = edges if len(edges) > 1 else (low, low + max(1.0, abs(low)))
         spikes = tuple(values[filled > FILLED_BINS].tolist())
         spread = stats["deviation"] or 1.0
-        yield Column(raw.name, raw.source, raw.expression, edges, spikes, mean=stats["mean"], deviation=spread)
+        yield Column(
+            raw.name,
+            raw.source,
+            raw.expression,
+            edges,
+            spikes,
+            mean=stats["mean"],
+            deviation=spread,
+            is_read=raw.is_read,
+        )
+
+
+def _flags(inputs: Sequence[Input], dropped: list[Dropped]) -> Iterator[Column]:
+    """However many flags there are, they are fitted without reading a row: their share says it all."""
+    one = math.log(2)
+    for raw in inputs:
+        if raw.share is not None and raw.share >= 1:
+            dropped.append(Dropped(raw.name, "constant"))
+        elif raw.share is not None:
+            spread = one * math.sqrt(raw.share * (1 - raw.share))
+            yield Column(raw.name, raw.source, raw.expression, (0.0, 1.0), mean=one * raw.share, deviation=spread,
+                         values=raw.values, element=raw.element)  # fmt: skip
 
 
 def of_values(name: str, values: NDArray[np.float32], bins: int) -> Column:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import cast
 
@@ -10,7 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import behavior, catalog, evaluation, queries, registry, tabular, targets
+from sqlml import behavior, catalog, encoding, evaluation, queries, reading, registry, tabular, targets
 from sqlml.catalog import Catalog, Version
 from sqlml.errors import DataError, ModelError, did_you_mean, first_line
 from sqlml.evaluation import HeldOut
@@ -40,7 +41,7 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.RecordBat
     place.registry.register(version)
     given = tabular.load(place.cursor, rows, ARROW)
     with store.snapshot():
-        found, in_sample = _found(place.cursor, version, list(given))
+        found, in_sample = _found(place.cursor, version, given)
     place.cursor.execute(f"DROP TABLE {ARROW}").fetchall()
     if not len(found):
         raise DataError("No row of the query has both an answer and a label.")
@@ -51,16 +52,18 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.RecordBat
     return [(*row, in_sample) for row in store.metrics() if row[1] == "all"]
 
 
-def _found(cursor: duckdb.DuckDBPyConnection, version: Version, given: Sequence[str]) -> tuple[pa.Table, bool | None]:
+def _found(
+    cursor: duckdb.DuckDBPyConnection, version: Version, given: Mapping[str, str]
+) -> tuple[pa.Table, bool | None]:
     """Keys, labels and scores, and whether the training knew a label that is asked for."""
     if isinstance(version.options, BehaviorOptions):
-        return _customers(cursor, version, version.options, given)
+        return _customers(cursor, version, version.options, list(given))
     if version.encoder.target.kind == "segment":
         raise ModelError(
             f"Segments of rows have no label to be judged by. EVALUATE MODEL {version.model} tells how stable they are."
         )
-    _require_known_labels(cursor, version, given)
-    label = _label(version)
+    label = _label(version, given)
+    _require_known_labels(cursor, version, label)
     if version.encoder.target.kind == "binary":
         label = f"({label}) = 1"
     answers = catalog.internal_macros(version.version_id)["answers"]
@@ -74,27 +77,39 @@ def _run(cursor: duckdb.DuckDBPyConnection, query: str, values: dict[str, object
         raise DataError(f"The rows do not fit the model: {first_line(error)}.") from error
 
 
-def _require_known_labels(cursor: duckdb.DuckDBPyConnection, version: Version, given: Sequence[str]) -> None:
-    column = str(cast("QueryOptions", version.options).label)
-    if column.lower() not in map(str.lower, given):
-        raise DataError(f"EVALUATE needs the label: the query has no column '{column}'." + did_you_mean(
-            column, given, "columns"))  # fmt: skip
-    quoted = f"{ROW}.{identifier(column)}"
+def _require_known_labels(cursor: duckdb.DuckDBPyConnection, version: Version, label: str) -> None:
+    quoted = f"{ROW}.{identifier(str(cast('QueryOptions', version.options).label))}"
     query = f"""SELECT count(*), any_value({quoted}::VARCHAR) FROM {ARROW} {ROW}
-                WHERE {quoted} IS NOT NULL AND ({_label(version)}) IS NULL"""
+                WHERE {quoted} IS NOT NULL AND ({label}) IS NULL"""
     count, example = cursor.execute(query).fetchall()[0]
-    if count:
-        known = ", ".join(version.encoder.target.levels)
+    levels = version.encoder.target.levels
+    if count and levels:
+        known = ", ".join(levels)
         raise DataError(
             f"{count:,} rows have a label that the model does not know, such as {example}; it knows {known}."
         )
 
 
-def _label(version: Version) -> str:
-    """The label of a row as a number: of classes its code."""
-    label = f"{ROW}.{identifier(str(cast('QueryOptions', version.options).label))}"
-    levels = version.encoder.target.levels
-    return f"list_position([{', '.join(map(literal, levels))}], {label}::VARCHAR) - 1" if levels else label
+def _label(version: Version, given: Mapping[str, str]) -> str:
+    """The label of a row as a number: of classes its code; text is read as it was in the training."""
+    column, target = str(cast("QueryOptions", version.options).label), version.encoder.target
+    kind = next((kind for name, kind in given.items() if name.lower() == column.lower()), None)
+    if kind is None:
+        raise DataError(f"EVALUATE needs the label: the query has no column '{column}'." + did_you_mean(
+            column, given, "columns"))  # fmt: skip
+    label = f"{ROW}.{identifier(column)}"
+    if target.levels:
+        is_number = encoding.is_number(kind) and all(map(_is_number, target.levels))  # 1 is 1.0
+        listed, as_type = (target.levels, "DOUBLE") if is_number else (map(literal, target.levels), "VARCHAR")
+        return f"list_position([{', '.join(listed)}]::{as_type}[], {label}::{as_type}) - 1"
+    return target.expression if target.expression and reading.is_text(kind) else label
+
+
+def _is_number(level: str) -> bool:
+    try:
+        return math.isfinite(float(level))
+    except ValueError:
+        return False
 
 
 def _customers(

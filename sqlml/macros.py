@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from sqlml.methods import rfm
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, Frame, identifier, literal
 from sqlml.tasks import Task
-from sqlml.transforms import Calibration, Column, Encoder
+from sqlml.transforms import FLAG, Calibration, Column, Encoder
 
 
 def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
@@ -25,11 +26,26 @@ def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
 
 
 def fields(encoder: Encoder) -> str:
-    """The inputs of a model as one struct."""
-    listed = ",\n  ".join(f"{literal(c.name)}: {c.expression}" for c in encoder.columns)
-    return f"{{\n  {listed}\n}}"
+    """The inputs of a model as one struct; all flags of a list are one field, so that the list is computed once."""
+    listed = (
+        f"{literal(name)}: {_flags(columns, kind) if columns[0].is_flag else columns[0].expression}"
+        for (name, kind), columns in zip(encoder.types.items(), encoder.fields, strict=True)
+    )
+    return "{\n  " + ",\n  ".join(listed) + "\n}"
 
 
+def _flags(columns: Sequence[Column], kind: str) -> str:
+    tests = ", ".join(f"list_contains({ONCE}, {c.element})::FLOAT" for c in columns)
+    held = f"CASE WHEN {ONCE} IS NOT NULL THEN [{tests}]::{kind} END"
+    return f"list_transform([{columns[0].values}], lambda {ONCE}: {held})[1]"
+
+
+def _known(encoder: Encoder) -> str:
+    """Whether a row has a value in any column that the model reads: a row of NULLs alone is none."""
+    return _tree(" OR ", [f"{ROW}.{identifier(source)} IS NOT NULL" for source in encoder.sources])
+
+
+ONCE = "__sqlml_once"
 EXTRAS = {
     "_explain": ("explanation_once", "", ""),
     "_interval": ("between_once", ", coverage DOUBLE := 0.9", ", coverage"),
@@ -59,7 +75,7 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     yield queries.text("functions/by_relation", function_at=_name(new, function_at), argument="", given="", **shared)
     if target.kind != "segment":
         values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
-        yield _explain(new, f"ml.{internal['explanation']}", new.encoder.sources, values, ROW)
+        yield _explain(new, f"ml.{internal['explanation']}", values, ROW, f"{ROW} IS NOT NULL")
         yield queries.text("functions/explain_once", **internal)
     if conformal is not None:
         yield from _intervals(new, conformal)
@@ -127,7 +143,7 @@ def _segment_names(new: NewVersion) -> dict[str, str]:
 def of_row_segments(new: NewVersion) -> Iterator[str]:
     """The statements that make the macros of segments of rows."""
     internal = catalog.internal_macros(new.version_id)
-    yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)
+    yield queries.text("functions/inputs", known=_known(new.encoder), fields=fields(new.encoder), **internal)
     formula = f"{registry.udf_name('segment', new.version_id)}(ml.{internal['inputs']}({ROW}))"
     public = {part: _name(new, new.model + suffix)
               for part, suffix in (("main", ""), ("name", "_name"), ("predict", catalog.PREDICT))}  # fmt: skip
@@ -150,11 +166,12 @@ def _value(column: Column) -> str:
     return f"[{', '.join(map(literal, ('other', *column.levels)))}][1 + {field}::INT]"
 
 
-def _explain(new: NewVersion, function: str, names: Sequence[str], values: Sequence[str], inputs: str) -> str:
+def _explain(new: NewVersion, function: str, values: Sequence[str], inputs: str, known: str) -> str:
     return queries.text(
         "functions/explain",
         function=function,
-        names=f"[{', '.join(map(literal, names))}]",
+        known=known,
+        names=f"[{', '.join(map(literal, new.encoder.sources))}]",
         values=f"[{', '.join(values)}]",
         effects=f"{registry.udf_name('explain', new.version_id)}({inputs})",
     )
@@ -189,10 +206,10 @@ def of_query(
     shared = {**internal, **named}
     if not target.levels:
         yield from _intervals(new, conformal)
-    sources = new.encoder.sources
-    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in sources]
-    yield queries.text("functions/inputs", fields=fields(new.encoder), **internal)
-    yield _explain(new, f"ml.{internal['explanation']}", sources, values, f"ml.{internal['inputs']}({ROW})")
+    values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in new.encoder.sources]
+    yield queries.text("functions/inputs", known=_known(new.encoder), fields=fields(new.encoder), **internal)
+    inputs = f"ml.{internal['inputs']}({ROW})"
+    yield _explain(new, f"ml.{internal['explanation']}", values, inputs, _known(new.encoder))
     yield queries.text(
         f"functions/{task.macros}",
         formula=_formula(new, task, calibration),
@@ -214,9 +231,10 @@ def _name(new: NewVersion, function: str) -> str:
 
 def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:
     """The answer to a row: a call of the UDF; of a linear model with one output plain SQL, which needs no Python."""
+    inputs = f"ml.{catalog.internal_macros(new.version_id)['inputs']}({ROW})"
     if new.options.method not in ("logistic", "linear") or new.encoder.target.kind == "classes":
-        return f"{registry.udf_name(task.functions[0].kind, new.version_id)}(ml.inputs_{new.version_id}({ROW}))"
-    return linear_sql(new.encoder, new.weights, calibration)
+        return f"{registry.udf_name(task.functions[0].kind, new.version_id)}({inputs})"
+    return f"CASE WHEN {_known(new.encoder)} THEN {linear_sql(new.encoder, new.weights, calibration)} END"
 
 
 def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], calibration: Calibration) -> str:
@@ -225,15 +243,22 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
     The same as `sqlml.methods.linear` computes: signed logarithms, one-hot codes, a weight for what is missing.
     """
     slope = weights["slope"][:, 0].astype(float)
-    n_numbers = encoder.levels.count(0)
-    numbers, missing = iter(slope[:n_numbers]), slope[n_numbers : n_numbers + len(encoder.columns)]
-    codes = slope[n_numbers + len(encoder.columns) :]
-    raw = iter(slope[-n_numbers:] if n_numbers and "raw_mean" in weights else np.zeros(n_numbers))
+    n_raw, n_flags = encoder.levels.count(0), encoder.levels.count(FLAG)
+    n_numbers, n_missing = n_raw + n_flags, len(encoder.columns) - n_flags
+    numbers, missing = iter(slope[:n_numbers]), iter(slope[n_numbers : n_numbers + n_missing])
+    codes = slope[n_numbers + n_missing :]
+    raw = iter(slope[-n_raw:] if n_raw and "raw_mean" in weights else np.zeros(n_raw))
     terms, start = [], 0
-    for place, (column, mean, deviation, absent) in enumerate(
-        zip(encoder.columns, weights["mean"], weights["deviation"], missing, strict=True)
+    flags: dict[str, list[tuple[str, float, float]]] = {}
+    for place, (column, mean, deviation) in enumerate(
+        zip(encoder.columns, weights["mean"], weights["deviation"], strict=True)
     ):
-        value = f"({column.expression})::DOUBLE"
+        if column.is_flag:
+            weight = float(next(numbers)) / float(deviation)
+            flags.setdefault(column.values, []).append((column.element, weight * math.log(2), weight * float(mean)))
+            continue
+        value = f"({ONCE if column.is_read else column.expression})::DOUBLE"
+        absent = next(missing)
         if column.is_category:
             listed = codes[start : (start := start + len(column.levels) + 1)]
             weight_of = f"([{', '.join(map(repr, listed.tolist()))}]::DOUBLE[])"
@@ -242,8 +267,10 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
         scaled = f"(sign({value}) * ln(1 + least(abs({value}), 1e30)) - {float(mean)!r}) / {float(deviation)!r}"
         line = _line(value, float(next(raw)), weights, place)
         term = f"CASE WHEN isfinite({value}) THEN {float(next(numbers))!r} * ({scaled}){line} END"
-        terms.append(f"coalesce({term}, {float(absent)!r})")
-    total = _sum([repr(float(weights["intercept"][0])), *terms])
+        term = f"coalesce({term}, {float(absent)!r})"
+        terms.append(f"list_transform([{column.expression}], lambda {ONCE}: {term})[1]" if column.is_read else term)
+    terms += [_flagged(values, *map(list, zip(*each, strict=True))) for values, each in flags.items()]
+    total = _tree(" + ", [repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
     target = encoder.target
     if target.kind == "binary":
@@ -251,6 +278,13 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
     if target.kind == "amount":
         return f"{target.scale!r} * exp(greatest(-30, least(30, {link})))"
     return f"{target.center!r} + {target.scale!r} * ({link})"
+
+
+def _flagged(values: str, elements: Sequence[str], weights: Sequence[float], means: Sequence[float]) -> str:
+    """The term of all flags of a list: the weights of what it holds, nothing where it is missing."""
+    weight = f"({weights}::DOUBLE[])[list_position([{', '.join(elements)}], {ONCE})]"
+    held = f"list_sum(list_transform(list_distinct({values}), lambda {ONCE}: {weight}))"
+    return f"CASE WHEN {values} IS NOT NULL THEN coalesce({held}, 0) - {sum(means)!r} ELSE 0 END"
 
 
 def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], place: int) -> str:
@@ -261,10 +295,10 @@ def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], 
     return f" + {slope!r} * ((least(greatest({value}, {low!r}), {high!r}) - {mean!r}) / {deviation!r})"
 
 
-def _sum(terms: Sequence[str]) -> str:
+def _tree(operator: str, terms: Sequence[str]) -> str:
     """A balanced tree: how deep an expression may be is limited."""
     half = len(terms) // 2
-    return f"({_sum(terms[:half])} + {_sum(terms[half:])})" if half else terms[0]
+    return f"({_tree(operator, terms[:half])}{operator}{_tree(operator, terms[half:])})" if half else terms[0]
 
 
 def _matrix(conformal: Conformal) -> str:

@@ -49,12 +49,13 @@ from sqlml.methods.base import State, Weights, part
 from sqlml.options import BehaviorOptions, ModelOptions, QueryOptions
 from sqlml.planning import Plan
 from sqlml.queries import KEY, ROW, STRUCT
+from sqlml.reading import Reading
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
 from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, TASKS, require_used
 from sqlml.training import Stage, Watch
-from sqlml.transforms import Calibration, Encoder, Target
+from sqlml.transforms import Calibration, Column, Encoder, Target
 from sqlml.udf import BUCKETS, Answer, Forward
 
 CALIBRATION, BACKGROUND = "calibration", "background"
@@ -99,6 +100,7 @@ def create_behavior_model(
         recipe, so_far = plan.recipe, _numbers_so_far(store, name, plan)
         trained = rehearsal.final(place.cursor, recipe, calendar, stage, so_far)
     encoder, segmented = trained.encoder, trained.segmented
+    read = {f"customer.{attribute}": each for attribute, each in plan.readings.items()}
     timeless = [Dropped(f"customer.{c}", "an attribute without time, not named in attributes") for c in plan.left_out]
     new = NewVersion(
         model=name,
@@ -123,7 +125,7 @@ def create_behavior_model(
             **(segmented.drawn if segmented else {}),
         },
         cutoffs=[(c.purpose, c.as_of, c.n_rows, c.base_rate) for c in (*tested.cutoffs, *trained.cutoffs)],
-        features=_features(encoder, [*trained.dropped, *timeless]),
+        features=_features(encoder, [*trained.dropped, *timeless], read),
         importance=[(i.feature, i.importance, i.deviation) for i in tested.importance],
         gate=_gate(rival, before, tested, tested.target),
         warnings=[*tested.warnings, *_warnings(plan, trained), *segments.note(tested.trials)],
@@ -244,7 +246,7 @@ def create_query_model(
             place, store, name, asked, values, types, query, is_replace=is_replace, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
-    given, drawn = tabular.draw(place.cursor, types, asked)
+    given, drawn = tabular.draw(place.cursor, types, asked, target)
     task = QUERY_TASKS[target.kind]
     require_used(asked, values, task, [recipe.method for recipe in recipes])
     lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
@@ -267,7 +269,7 @@ def create_query_model(
         fingerprint={**given, "rows_learnt_from": learned.n_rows},
         seconds=time.monotonic() - started,
         weights=weights,
-        features=_features(learned.encoder, learned.dropped),
+        features=_features(learned.encoder, learned.dropped, learned.readings),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
         gate=_gate(rival, before, learned, target),
         trials=_trials(learned.trials),
@@ -316,7 +318,7 @@ def _create_row_segments(
         fingerprint=given,
         seconds=time.monotonic() - started,
         weights={**_weights(found.state, Calibration()), BACKGROUND: found.background, **found.drawn},
-        features=_features(found.encoder, learned.dropped),
+        features=_features(found.encoder, learned.dropped, learned.readings),
         trials=_trials(learned.trials),
         warnings=[*drawn, *learned.warnings],
         training_log=(),
@@ -560,10 +562,18 @@ def _weights(state: State, calibration: Calibration) -> dict[str, NDArray[np.flo
     return {**state.weights, **stored}
 
 
-def _features(encoder: Encoder, dropped: Sequence[Dropped]) -> list[tuple[str, bool, str]]:
-    used = [(c.name, True, f"{len(c.levels)} levels" if c.is_category else f"{len(c.edges) - 1} bins")
+def _features(
+    encoder: Encoder, dropped: Sequence[Dropped], readings: Mapping[str, Reading]
+) -> list[tuple[str, bool, str]]:
+    used = [(c.name, True, _encoding(c) + (f", text read as {readings[c.source].how}" if c.source in readings else ""))
             for c in encoder.columns]  # fmt: skip
     return [*used, *((d.column, False, d.reason) for d in dropped)]
+
+
+def _encoding(column: Column) -> str:
+    if column.is_flag:
+        return "yes or no"
+    return f"{len(column.levels)} levels" if column.is_category else f"{len(column.edges) - 1} bins"
 
 
 def _warnings(plan: Plan, trained: Run) -> list[str]:

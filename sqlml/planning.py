@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
 
-from sqlml import behavior, cutoffs, queries, targets
+from sqlml import behavior, cutoffs, queries, reading, targets
 from sqlml.behavior import Facts
 from sqlml.cutoffs import Calendar
 from sqlml.errors import DataError, OptionError, did_you_mean, first_line
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Frame
+from sqlml.reading import Reading
 from sqlml.rehearsal import Periods, Recipe
 from sqlml.targets import Label
 from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
+CUSTOMERS = "behavior.customers c"
 MOST_PERIODS = 400
 MIXED_AMOUNTS = "warning_amount_of_several_types"
 SEGMENT_HORIZON = timedelta(days=90)
@@ -40,6 +42,7 @@ class Plan:
         every: The distance between cut-offs.
         left_out: Attributes that may not be used.
         warnings: What the record is to warn of.
+        readings: How attributes that are numbers or times written as text are read.
     """
 
     recipe: Recipe
@@ -48,7 +51,8 @@ class Plan:
     known: Facts
     every: timedelta
     left_out: Sequence[str]
-    warnings: Sequence[str] = ()
+    warnings: Sequence[str]
+    readings: Mapping[str, Reading]
 
     def at(self, as_of: datetime) -> Calendar:
         """The cut-offs of the same recipe with knowledge up to another moment."""
@@ -78,13 +82,18 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     most, is_partial = chosen.max_cutoffs, label.is_spend
     calendar = cutoffs.plan(known.first_event, as_of, horizon, every, most, is_partial=is_partial)
     within = interval(cursor, "active_within", chosen.active_within, as_of)
-    frame = Frame(relations, attributes, chosen.population or "true", label.order)
+    text = {name: queries.attribute_of(name) for name in attributes if reading.is_text(relations.customers[name])}
+    readings = reading.of_columns(cursor, CUSTOMERS, text)
+    read = {name: (each.kind, each.of(reading.text_of(text[name]))) for name, each in readings.items()}
+    frame = Frame(relations, attributes, chosen.population or "true", label.order, read=read)
     examples = 1 if task is SEGMENT else known.n_customers * len(calendar.cutoffs)
     source = Source(frame, label, within, horizon, chosen.folds, min(1.0, chosen.max_examples / examples))
     earlier = cutoffs.rehearsal(known.first_event, calendar, every, most, is_partial=is_partial)
     periods = _periods(cursor, chosen, as_of, horizon) if task is CLV else Periods()
+    notes = [note for name, each in text.items() for note in _notes(cursor, name, each, readings.get(name))]
     mixed = _mixed_amounts(cursor, frame) if label.is_spend and chosen.active_event is None else ()
-    return Plan(Recipe(task, source, chosen, periods), calendar, earlier, known, every, left_out, mixed)
+    recipe = Recipe(task, source, chosen, periods)
+    return Plan(recipe, calendar, earlier, known, every, left_out, [*mixed, *notes], readings)
 
 
 def _mixed_amounts(cursor: duckdb.DuckDBPyConnection, frame: Frame) -> Sequence[str]:
@@ -95,6 +104,11 @@ def _mixed_amounts(cursor: duckdb.DuckDBPyConnection, frame: Frame) -> Sequence[
     listed = ", ".join(f"'{kind}'" for kind in types[:5])
     advice = "Give active_event = 'purchase', or whichever type is a purchase."
     return (f"Amounts of {len(types)} event types are added up: {listed}. {advice}",) if types else ()
+
+
+def _notes(cursor: duckdb.DuckDBPyConnection, name: str, column: str, read: Reading | None) -> Sequence[str]:
+    """What is to be said of an attribute that is text."""
+    return read.warnings if read is not None else reading.alike(cursor, CUSTOMERS, name, column)
 
 
 def _periods(

@@ -56,7 +56,8 @@ class Frame:
     """Features of whom, and from what: the relations, the attributes named, a condition over the history by as_of.
 
     `order` is the condition that makes an event a purchase, where features of orders are wanted. `folder` is the one of
-    `sql/` whose files are the features; `weight` what an event counts for a recommender.
+    `sql/` whose files are the features; `weight` what an event counts for a recommender. `read` holds attributes that
+    are numbers or times written as text: their type and the SQL over `c`, a row of behavior.customers, that reads them.
     """
 
     behavior: Behavior
@@ -65,6 +66,7 @@ class Frame:
     order: str = ""
     folder: str = "features"
     weight: str = "1"
+    read: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def identifier(name: str) -> str:
@@ -181,7 +183,7 @@ def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
     of_history, features = _together(texts)
     relations = [*head, ("spine", text("binding/spine", population=frame.population, features=of_history))]
     if attributes:
-        relations.append(("customers", _customers(behavior, attributes)))
+        relations.append(("customers", _customers(frame)))
     if behavior.items:
         relations.append(("items", text("binding/items")))
     relations += [("days", text("binding/days", sums=_sums(behavior))), *features.items()]
@@ -226,15 +228,21 @@ def _together(texts: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return of_history, relations
 
 
-def _customers(behavior: Behavior, attributes: Sequence[str]) -> str:
-    columns = ", ".join(_attribute(name, behavior.customers[name]) for name in attributes)
-    variant = "customers_valid_from" if "valid_from" in behavior.customers else "customers"
+def attribute_of(name: str) -> str:
+    """An attribute as a column of `c`, a row of behavior.customers."""
+    return f"c.{identifier(name)}"
+
+
+def _customers(frame: Frame) -> str:
+    known = frame.behavior.customers
+    given = {name: frame.read.get(name, (known[name], attribute_of(name))) for name in frame.attributes}
+    columns = ", ".join(_attribute(name, *each) for name, each in given.items())
+    variant = "customers_valid_from" if "valid_from" in known else "customers"
     return text(f"binding/{variant}", attributes=columns)
 
 
-def _attribute(name: str, type_name: str) -> str:
+def _attribute(name: str, type_name: str, column: str) -> str:
     """A date becomes its age in days, NULL while it lies after as_of; everything else stays as it is."""
-    column = f"c.{identifier(name)}"
     if "TIME ZONE" in type_name:
         column = f"({column} AT TIME ZONE 'UTC')"
     if type_name == "DATE" or type_name.startswith("TIMESTAMP"):

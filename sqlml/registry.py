@@ -107,7 +107,7 @@ class Registry:
                 ) from error
 
         scorer = udf.side(load)
-        struct = duckdb.struct_type(dict.fromkeys(version.encoder.names, "FLOAT"))
+        struct = duckdb.struct_type(version.encoder.types)
         types: list[Any] = [duckdb.sqltype(each) for each in udf.takes] or [struct]
         try:
             self._root.create_function(

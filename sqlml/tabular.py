@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from sqlml import columns, comparison, encoding, evaluation, explanation, leaks, queries, search, segments
+from sqlml import columns, comparison, encoding, evaluation, explanation, leaks, queries, reading, search, segments
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
@@ -21,6 +22,7 @@ from sqlml.leaks import Finding
 from sqlml.methods.base import State
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
+from sqlml.reading import Reading
 from sqlml.search import Attempt, Trial
 from sqlml.segments import Segmented
 from sqlml.tasks import METHODS, QUERY_TASKS
@@ -30,6 +32,16 @@ from sqlml.transforms import Calibration, Encoder, Target
 ROWS, EXAMPLES, STREAM = "sqlml_rows", "sqlml_examples", "sqlml_stream"
 TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
+ORDERED = {
+    ("0", "1"),
+    ("false", "true"),
+    ("f", "t"),
+    ("no", "yes"),
+    ("n", "y"),
+    ("off", "on"),
+    ("negative", "positive"),
+}
+"""Pairs of classes of which the second is asked for, whatever the alphabet."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class Learned:
     log: Sequence[tuple[float, float]]
     comparison: str
     leaks: Sequence[Finding]
+    readings: Mapping[str, Reading]
 
 
 def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: str = ROWS) -> dict[str, str]:
@@ -79,15 +92,15 @@ def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: s
 
 
 def draw(
-    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions
+    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions, target: Target | None = None
 ) -> tuple[dict[str, int], list[str]]:
     """Of more rows with a label than `max_examples` keep about so many, by chance: (rows before, a note after).
 
     Rows that a flag holds out are not learnt from, and stay.
     """
-    known = "true" if options.label is None else f"{identifier(options.label)} IS NOT NULL"
+    known = "true" if target is None else f"({label_of(target, options)}) IS NOT NULL"
     given = {"rows": _count(cursor), "rows_with_label": _count(cursor, known)}
-    how, is_test = _split(types, options)
+    how, is_test = _split(cursor, types, options)
     if how == "custom":
         known += f" AND NOT coalesce({is_test}, false)"
     examples = _count(cursor, known)
@@ -100,7 +113,7 @@ def draw(
 
 
 def _count(cursor: duckdb.DuckDBPyConnection, condition: str = "true") -> int:
-    return int(cursor.execute(f"SELECT count(*) FROM {ROWS} WHERE {condition}").fetchall()[0][0])
+    return int(cursor.execute(f"SELECT count(*) FROM {ROWS} {ROW} WHERE {condition}").fetchall()[0][0])
 
 
 def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions) -> Target:
@@ -115,9 +128,10 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
     if options.label not in types:
         raise OptionError(f"The query has no column '{options.label}' for the label." + did_you_mean(
             options.label, types, "columns"))  # fmt: skip
-    label = identifier(options.label)
-    is_number = encoding.is_number(types[options.label])
-    query = queries.text("rows/label", rows=ROWS, label=label, is_number=str(is_number))
+    read = _label_reading(cursor, types, options)
+    target = Target(expression=read.of(reading.text_of(_column(options.label))) if read else "")
+    label, is_number = label_of(target, options), read is not None or encoding.is_number(types[options.label])
+    query = queries.text("rows/label", rows=f"{ROWS} {ROW}", label=label, is_number=str(is_number))
     known, distinct = cursor.execute(query).fetchall()[0]
     if known < LEAST_ROWS:
         raise DataError(f"Rows with a label that is not NULL: {known:,}; {LEAST_ROWS} are the least.")
@@ -127,15 +141,39 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
     if options.task not in (None, "classification", "regression"):
         raise OptionError(f"A query model has no task '{options.task}'." + did_you_mean(
             str(options.task), ("classification", "regression", "segment"), "tasks"))  # fmt: skip
-    is_few = encoding.is_integer(kind) and distinct <= TWO
-    if options.task == "classification" or (options.task is None and (not is_number or is_few)):
-        return _classes(cursor, label, options)
+    if options.task == "classification" or (options.task is None and (not is_number or distinct <= TWO)):
+        return _classes(cursor, kind, options)
     if not is_number:
-        raise OptionError(f"task = 'regression' needs a number; the label '{options.label}' is {kind}.")
-    return encoding.number_target(cursor, ROWS, label)
+        raise OptionError(
+            f"task = 'regression' needs a number; the label '{options.label}' is {kind} and does not read as numbers."
+        )
+    return replace(encoding.number_target(cursor, f"{ROWS} {ROW}", label), expression=target.expression)
 
 
-def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOptions) -> Target:
+def label_of(target: Target, options: QueryOptions) -> str:
+    """SQL over a row for its label: a column, or where it is a number written as text what is read of it."""
+    return target.expression or _column(str(options.label))
+
+
+def _column(name: str) -> str:
+    return f"{ROW}.{identifier(name)}"
+
+
+def _label_reading(
+    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions
+) -> Reading | None:
+    """How a label of text is read as a number; with few values it is one only where the task says so."""
+    label = str(options.label)
+    if options.task == "classification" or not reading.is_text(types[label]):
+        return None
+    few = 0 if options.task == "regression" else reading.FEW
+    read = reading.of_columns(cursor, f"{ROWS} {ROW}", {label: _column(label)}, few).get(label)
+    return read if read is not None and not columns.is_time(read.kind) else None
+
+
+def _classes(cursor: duckdb.DuckDBPyConnection, kind: str, options: QueryOptions) -> Target:
+    name = str(options.label)
+    label = identifier(name)
     query = f"SELECT {label}::VARCHAR, count(*) FROM {ROWS} WHERE {label} IS NOT NULL GROUP BY {label} ORDER BY {label}"
     counts = dict(cursor.execute(query).fetchall())
     levels = list(counts)
@@ -143,16 +181,59 @@ def _classes(cursor: duckdb.DuckDBPyConnection, label: str, options: QueryOption
         raise DataError(f"The label {label} has {len(levels):,} classes; {MOST_CLASSES} are the most.")
     for level, count in counts.items():
         if count < LEAST_OF_EACH:
+            alike = reading.alike(cursor, ROWS, name, label) if reading.is_text(kind) else []
             raise DataError(
                 f"Class {level!r} of the label {label} has {count} rows; {LEAST_OF_EACH} are the least. "
                 "Leave it out with WHERE, or merge it with another in the query."
+                + "".join(f" {each}" for each in alike)
             )
     if options.positive is not None:
-        if len(levels) != TWO or options.positive not in levels:
+        positive = _class_of(levels, options.positive, is_number=encoding.is_number(kind))
+        if len(levels) != TWO or positive is None:
             raise OptionError(f"Option positive = {options.positive!r} must be one of two classes." + did_you_mean(
                 options.positive, levels, "classes"))  # fmt: skip
-        levels.sort(key=lambda level: level == options.positive)
+        levels.sort(key=lambda level: level == positive)
     return Target("classes" if len(levels) > TWO else "binary", tuple(levels))
+
+
+def _class_of(levels: Sequence[str], given: str, *, is_number: bool) -> str | None:
+    """The class that is meant: 1 is 1.0 where classes are numbers."""
+    if given in levels or not is_number:
+        return given if given in levels else None
+    try:
+        return next((level for level in levels if float(level) == float(given)), None)
+    except ValueError:
+        return None
+
+
+def _label_notes(
+    cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions
+) -> list[str]:
+    """What a user should know of how the label is understood."""
+    name = str(options.label)
+    if not reading.is_text(types[name]):
+        return []
+    if not target.levels:
+        read = _label_reading(cursor, types, options)
+        how = f"The label '{name}' is text, read as {read.how}" if read else ""
+        return (
+            [f"{how}, and learnt as a number. task = 'classification' makes classes of it.", *read.warnings]
+            if read
+            else []
+        )
+    found = reading.alike(cursor, ROWS, name, identifier(name))
+    first, last = target.levels[0], target.levels[-1]
+    if target.kind == "binary" and options.positive is None and not _is_ordered(first, last):
+        found.append(
+            f"The probability is that of '{last}', by the alphabet the last of the two classes. "
+            f"For that of '{first}': OPTIONS (positive = {literal(first)})."
+        )
+    return found
+
+
+def _is_ordered(first: str, last: str) -> bool:
+    """Whether two classes are such that the second is plainly the positive one."""
+    return (first.strip().lower(), last.strip().lower()) in ORDERED
 
 
 def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target: Target, options: QueryOptions) -> str:
@@ -161,8 +242,8 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
     Raises:
         OptionError: split and split_column do not fit together.
     """
-    how, is_test = _split(types, options)
-    label = identifier(str(options.label))
+    how, is_test = _split(cursor, types, options)
+    label = label_of(target, options)
     listed = ", ".join(map(literal, target.levels))
     is_classes = bool(target.levels)
     content = ", ".join(f"{ROW}.{identifier(name)}" for name in types if name != options.key)
@@ -171,8 +252,8 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
         examples=EXAMPLES,
         rows=ROWS,
         row=ROW,
-        label=f"list_position([{listed}], {ROW}.{label}::VARCHAR) - 1" if is_classes else f"{ROW}.{label}",
-        stratum=f"{ROW}.{label}::VARCHAR" if is_classes else "0",
+        label=f"list_position([{listed}], {label}::VARCHAR) - 1" if is_classes else label,
+        stratum=f"{label}::VARCHAR" if is_classes else "0",
         content=content,
         is_test=is_test,
     )
@@ -196,6 +277,7 @@ class LearnedSegments:
     found: Segmented
     dropped: Sequence[Dropped]
     warnings: Sequence[str]
+    readings: Mapping[str, Reading]
 
 
 def learn_segments(
@@ -213,9 +295,9 @@ def learn_segments(
     if rows < LEAST_ROWS:
         raise DataError(f"Rows to segment: {rows:,}; {LEAST_ROWS} are the least.")
     chosen, left_out = columns.choose(types, options)
-    inputs, unusable = columns.inputs(cursor, ROWS, {name: types[name] for name in chosen}, "1")
+    made = columns.inputs(cursor, ROWS, {name: types[name] for name in chosen}, "1")
     target = Target("segment")
-    encoder, dropped = encoding.fit(cursor, f"{ROWS} {ROW}", inputs, options.bins, columns.MOST_LEVELS, target)
+    encoder, dropped = encoding.fit(cursor, f"{ROWS} {ROW}", made.inputs, options.bins, columns.MOST_LEVELS, target)
     data = encoding.read_arrays(
         cursor, f"{ROWS} {ROW}", encoder, ["0"] * 3, "row_number() OVER (ORDER BY __sqlml_number) - 1", "__sqlml_number"
     )  # nothing of a future is known
@@ -224,28 +306,29 @@ def learn_segments(
     numbers = f"SELECT coalesce({so_far}, 0) AS number FROM {ROWS} {ROW} ORDER BY __sqlml_number"
     old = segments.numbers_so_far(cursor, numbers) if so_far else None
     kept = segments.keep(cursor, found, encoder, data, old, stage)
-    left_out = [*left_out, *unusable, *dropped]
-    return LearnedSegments(cast("QueryOptions", found), trials, kept, left_out, segments.note(trials))
+    left_out = [*left_out, *made.left_out, *dropped]
+    warnings = [*made.warnings, *segments.note(trials)]
+    return LearnedSegments(cast("QueryOptions", found), trials, kept, left_out, warnings, made.readings)
 
 
-def _split(types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:
+def _split(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], options: QueryOptions) -> tuple[str, str]:
     """How rows are held out, and the SQL condition."""
     column, fraction = options.split_column, options.test_fraction
     if column is not None and column not in types:
         raise OptionError(f"The query has no column '{column}' to split by." + did_you_mean(column, types, "columns"))
-    kind = types[column] if column is not None else ""
-    is_time = kind == "DATE" or kind.startswith("TIMESTAMP")
+    kind, value = (types[column], identifier(column)) if column is not None else ("", "")
+    if reading.is_text(kind) and (read := reading.of_columns(cursor, ROWS, {"": value}, 0).get("")):
+        kind, value = read.kind, read.of(reading.text_of(value))
     how = options.split
     if how == "auto":
-        how = "random" if column is None else "time" if is_time else "custom"
+        how = "random" if column is None else "time" if columns.is_time(kind) else "custom"
     if how == "random":
         return how, f"floor(__sqlml_place * {fraction}) > floor((__sqlml_place - 1) * {fraction})"
     if column is None:
         raise OptionError(f"split = '{how}' needs a split_column.")
-    quoted = identifier(column)
     if how == "time":
-        return how, f"{quoted} > ({queries.text('rows/newest', time=quoted, fraction=str(fraction))})"
-    return how, f"{quoted}::BOOLEAN"
+        return how, f"{value} > ({queries.text('rows/newest', time=value, fraction=str(fraction))})"
+    return how, f"{identifier(column)}::BOOLEAN"
 
 
 def learn(
@@ -262,10 +345,11 @@ def learn(
     """
     tested = hold_out(cursor, types, target, recipes[0])
     chosen, left_out = columns.choose(types, recipes[0])
-    inputs, unusable = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
+    made = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
     task, training = QUERY_TASKS[target.kind], f"{TRAINING} {ROW}"
-    fit_encoder = partial(encoding.fit, cursor, training, inputs, most_levels=columns.MOST_LEVELS, target=target)
-    data = _arrays(cursor, training, fit_encoder(recipes[0].bins)[0])  # the same for any number of bins
+    fit_encoder = partial(encoding.fit, cursor, training, made.inputs, most_levels=columns.MOST_LEVELS, target=target)
+    everything, is_test = _arrays(cursor, fit_encoder(recipes[0].bins)[0])  # the same for any number of bins
+    data, test = everything.where(~is_test), everything.where(is_test)
     seen: dict[str, Validated] = {}
     options, found, trials = search.best(
         search.expand(recipes, task.methods),
@@ -274,8 +358,6 @@ def learn(
         prefers=task.simple if any(r.method == "auto" for r in recipes) else None,
     )
     encoder, dropped, validated = found.kept
-    test = _arrays(cursor, f"(FROM {EXAMPLES} WHERE __sqlml_test) {ROW}", encoder)
-    everything = _arrays(cursor, f"{EXAMPLES} {ROW}", encoder)
     method = METHODS[options.method]
     mine, final = together(
         [partial(evaluation.fit_all, method, rows, encoder, options, validated) for rows in (data, everything)], stage
@@ -292,13 +374,20 @@ def learn(
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
     compared = comparison.of(options.method, scores, test.labels, target)
-    found_leaks = _leaks(cursor, encoder, target)
-    warnings = [*compared.warnings, *_told(found_leaks), *_level(fitted, options.method, target)]
+    looked_at = _leaks(cursor, encoder, target)
+    warnings = [
+        *compared.warnings,
+        *_label_notes(cursor, types, target, options),
+        *made.warnings,
+        *_unknown(everything),
+        *_told(looked_at),
+        *_level(fitted, options.method, target),
+    ]
     background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
-        options, trials, encoder, final.state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
-        importance, conformal, background, scores[options.method], test.labels, len(everything.labels), mine.state.log,
-        compared.sentence, found_leaks,
+        options, trials, encoder, final.state, mine.calibration, [*left_out, *made.left_out, *dropped], tested,
+        warnings, importance, conformal, background, scores[options.method], test.labels, len(everything.labels),
+        mine.state.log, compared.sentence, looked_at, made.readings,
     )  # fmt: skip
 
 
@@ -328,8 +417,23 @@ def _level(fitted: Mapping[str, Fitted], method: str, target: Target) -> list[st
     ]
 
 
-def _arrays(cursor: duckdb.DuckDBPyConnection, table: str, encoder: Encoder) -> Arrays:
-    return encoding.read_arrays(cursor, table, encoder, ["__sqlml_label"], "__sqlml_fold", "__sqlml_number")
+def _arrays(cursor: duckdb.DuckDBPyConnection, encoder: Encoder) -> tuple[Arrays, NDArray[np.bool_]]:
+    """All examples, read once, and which of them are held out: the fold of these is negative."""
+    fold = "CASE WHEN __sqlml_test THEN -1 - __sqlml_fold ELSE __sqlml_fold END"
+    found = encoding.read_arrays(cursor, f"{EXAMPLES} {ROW}", encoder, ["__sqlml_label"], fold, "__sqlml_number")
+    is_test = found.folds < 0
+    return replace(found, folds=np.where(is_test, -1 - found.folds, found.folds)), is_test
+
+
+def _unknown(data: Arrays) -> list[str]:
+    """A note where rows hold nothing that is learnt from: a function cannot tell them from rows that are missing."""
+    rows = int(np.isnan(data.inputs).all(1).sum())
+    if not rows:
+        return []
+    return [
+        f"{rows:,} rows have no value in any column that is learnt from. The functions of the model give NULL for such "
+        "rows, as for those that a LEFT JOIN does not find."
+    ]
 
 
 def _keys(cursor: duckdb.DuckDBPyConnection, target: Target, options: QueryOptions) -> pa.Table:
@@ -357,7 +461,7 @@ def _leaks(cursor: duckdb.DuckDBPyConnection, encoder: Encoder, target: Target) 
     looked_at = [
         leaks.Column(column.source, column.expression, not column.is_category)
         for column in encoder.columns
-        if inputs[column.source] <= leaks.MOST_INPUTS
+        if inputs[column.source] <= leaks.MOST_INPUTS and not column.is_flag
     ]
     return leaks.audit(cursor, table, looked_at, target.kind)
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float32]
 RAMP, LEVEL, MISSING = range(3)
 """What a unit of an encoding stands for: a stretch of a number, a level of a category, a missing value."""
+FLAG = -1
+"""In place of the levels of a column: it is a flag."""
 SPEND_OUTPUTS = 4
 ORDERS = ("repeat_orders", "last_order_days", "first_order_days", "repeat_order_amount", "order_amount")
 """What is known of a customer's orders, `sql/features/buying.sql`: five columns of one source."""
@@ -42,6 +44,7 @@ class Target:
         ends: Of a spend: the days from as_of at which its periods end; the last one is the horizon.
         discounts: Of a spend: what an amount of each period is worth today.
         numbers: Of segments: the number of each, in the order of the levels.
+        expression: SQL over a row for a label that is a number written as text; empty: the label as it is.
     """
 
     kind: str = "binary"
@@ -53,6 +56,7 @@ class Target:
     ends: tuple[float, ...] = ()
     discounts: tuple[float, ...] = ()
     numbers: tuple[int, ...] = ()
+    expression: str = ""
 
     @property
     def size(self) -> int:
@@ -66,7 +70,9 @@ class Column:
 
     `source` is the column of the data that it was made from, `expression` SQL over the raw columns. A number has
     `edges` (ascending, at least two, quantiles of the training rows), `spikes` (values that many rows share) and the
-    `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1.
+    `mean` and `deviation` of its signed logarithm; a category has `levels`, coded from 1. A flag is a number that is 0
+    or 1: whether the list `values`, such as the words of a text, holds `element`; another column says whether its
+    source is missing. `is_read` says that the expression reads text, which should not be done twice.
     """
 
     name: str
@@ -77,6 +83,14 @@ class Column:
     levels: tuple[str, ...] = ()
     mean: float = 0.0
     deviation: float = 1.0
+    values: str = ""
+    element: str = ""
+    is_read: bool = False
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether the column is an element of a list."""
+        return bool(self.values)
 
     @property
     def is_category(self) -> bool:
@@ -85,6 +99,8 @@ class Column:
 
     def units(self) -> list[tuple[float, float, int]]:
         """Its encoding: (low, rate, kind) of each unit, from edge to edge, of spikes or codes, of missing."""
+        if self.is_flag:
+            return [(0.0, 1.0, RAMP)]
         if self.is_category:
             known = [(float(code), 1.0, LEVEL) for code in range(len(self.levels) + 1)]
         else:
@@ -119,7 +135,7 @@ class Encoder:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Field names of the struct that a UDF receives."""
+        """The names of its columns."""
         return tuple(c.name for c in self.columns)
 
     @cached_property
@@ -137,14 +153,28 @@ class Encoder:
         )
 
     @property
+    def fields(self) -> list[list[Column]]:
+        """The columns by field of the struct that a UDF receives: all flags of a list are one, any other its own."""
+        keys = ((c.values, "" if c.is_flag else c.name) for c in self.columns)
+        groups: dict[tuple[str, str], list[Column]] = {}
+        for key, column in zip(keys, self.columns, strict=True):
+            groups.setdefault(key, []).append(column)
+        return list(groups.values())
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The SQL types of these fields, by name."""
+        return {each[0].name: f"FLOAT[{len(each)}]" if each[0].is_flag else "FLOAT" for each in self.fields}
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The columns of the data that its inputs were made from."""
         return tuple(dict.fromkeys(c.source for c in self.columns))
 
     @property
     def levels(self) -> tuple[int, ...]:
-        """Levels of each column, 0 for a number."""
-        return tuple(len(c.levels) for c in self.columns)
+        """Levels of each column, 0 for a number, FLAG for a flag."""
+        return tuple(FLAG if c.is_flag else len(c.levels) for c in self.columns)
 
     def only(self, names: tuple[str, ...]) -> Encoder:
         """The encoder of a few columns."""

@@ -110,7 +110,7 @@ class Scorer:
         self._udf, self._loaded = udf, Loaded(load)
 
     def __call__(self, argument: pa.ChunkedArray) -> pa.Array:
-        """A batch of structs, one float field a column, in; a batch of results out."""
+        """A batch of structs, a float field or an element of an array a column, in; a batch of results out."""
         structs = _whole(argument)
         known = np.asarray(structs.is_valid()) if structs.null_count else None
         if known is not None and not known.any():
@@ -124,9 +124,25 @@ class Scorer:
     def _run(self, structs: pa.StructArray) -> NDArray[np.float32]:
         rows = len(structs)
         size = next(size for size in BUCKETS if size >= rows)
-        batch = pa.RecordBatch.from_struct_array(structs).to_tensor(null_to_nan=True, row_major=False)
-        inputs = np.asarray(batch).T
+        inputs = _matrix(structs)
         return self._loaded()(inputs if rows == size else np.pad(inputs, ((0, 0), (0, size - rows))))[:rows]
+
+
+def _matrix(structs: pa.StructArray) -> NDArray[np.float32]:
+    """Inputs (columns, rows) of structs whose fields are numbers or arrays of them, an element of which is a column."""
+    batch = pa.RecordBatch.from_struct_array(structs)
+    if not any(pa.types.is_fixed_size_list(field.type) for field in batch.schema):
+        return np.asarray(batch.to_tensor(null_to_nan=True, row_major=False)).T
+    return np.concatenate([_columns(values) for values in batch.columns])
+
+
+def _columns(values: pa.Array) -> NDArray[np.float32]:
+    """Numbers as (1, rows), arrays of them as (elements, rows), NaN for what is NULL."""
+    if not pa.types.is_fixed_size_list(values.type):
+        return np.asarray(values.to_numpy(zero_copy_only=False), np.float32)[None]
+    size = values.type.list_size
+    elements = values.values.slice(values.offset * size, len(values) * size).to_numpy(zero_copy_only=False)
+    return np.where(np.asarray(values.is_valid()), elements.reshape(-1, size).T, np.nan).astype(np.float32)
 
 
 def _whole(argument: pa.ChunkedArray) -> pa.Array:

@@ -33,7 +33,9 @@ WITH v AS (
     UNION ALL SELECT 1, 3.5, 'model', 'compared', comparison FROM v WHERE comparison IS NOT NULL
     UNION ALL SELECT 1, 4, 'model', 'label', format('{}, {}', options->>'$.label', encoder->>'$.target.kind')
            || CASE WHEN encoder->>'$.target.levels[0]' IS NULL THEN '' ELSE format(' {}', encoder->>'$.target.levels') END
-           || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]') ELSE '' END
+           || CASE (encoder->>'$.target.kind') WHEN 'binary' THEN format(', the probability is that of {}', encoder->>'$.target.levels[-1]')
+              || CASE WHEN (options->>'$.task') IS NULL AND TRY_CAST((encoder->>'$.target.levels[0]') AS DOUBLE) IS NOT NULL AND TRY_CAST((encoder->>'$.target.levels[-1]') AS DOUBLE) IS NOT NULL
+                      THEN '; two values are classified, task = ''regression'' learns them as a number' ELSE '' END ELSE '' END
            FROM v WHERE query IS NOT NULL AND task <> 'segment'
     UNION ALL SELECT 1, 4.5, 'model', 'chosen',
            format('{}, {} segments', method, k) || CASE WHEN n = 1 THEN '' WHEN stability < .8 THEN format(': the most stable of {} that were tried, none of them stable', n)

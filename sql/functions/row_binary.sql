@@ -2,13 +2,14 @@
 CREATE OR REPLACE MACRO ml.{answers}(__sqlml_row) AS {formula};
 CREATE OR REPLACE MACRO main.{score}(__sqlml_row) AS ml.{answers}(__sqlml_row);
 CREATE OR REPLACE MACRO main.{class}(__sqlml_row) AS
-CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negative} END;
+[{negative}, {positive}][1 + (ml.{answers}(__sqlml_row) >= {threshold})::INT];
 CREATE OR REPLACE MACRO main.{proba}(__sqlml_row) AS
-map({levels}, [1 - ml.{answers}(__sqlml_row), ml.{answers}(__sqlml_row)]);
+list_transform([ml.{answers}(__sqlml_row)], lambda p: CASE WHEN p IS NOT NULL THEN map({levels}, [1 - p, p]) END)[1];
 CREATE OR REPLACE MACRO main.{interval}(__sqlml_row, coverage := 0.9) AS
-list_concat(CASE WHEN ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(ml.coverage(coverage) * 200)::INT] THEN [{negative}] ELSE [] END,
-            CASE WHEN 1 - ml.{answers}(__sqlml_row) <= {quantiles}[1][1 + ceil(ml.coverage(coverage) * 200)::INT] THEN [{positive}] ELSE [] END);
+list_transform([ml.{answers}(__sqlml_row)], lambda p: CASE WHEN p IS NOT NULL THEN list_concat(
+    CASE WHEN p <= {quantiles}[1][1 + ceil(ml.coverage(coverage) * 200)::INT] THEN [{negative}] ELSE [] END,
+    CASE WHEN 1 - p <= {quantiles}[1][1 + ceil(ml.coverage(coverage) * 200)::INT] THEN [{positive}] ELSE [] END) END)[1];
 CREATE OR REPLACE MACRO ml.{predict}(__sqlml_row) AS {
-    {predicted}: CASE WHEN ml.{answers}(__sqlml_row) >= {threshold} THEN {positive} ELSE {negative} END,
+    {predicted}: [{negative}, {positive}][1 + (ml.{answers}(__sqlml_row) >= {threshold})::INT],
     {probability}: ml.{answers}(__sqlml_row)};
 CREATE OR REPLACE MACRO main.{explain}(__sqlml_row) AS ml.{explanation}(__sqlml_row);

@@ -2,11 +2,11 @@
 WITH words AS (
     SELECT unnest(list_distinct({column})) AS word, {label} AS label FROM {table}
 ), everyone AS (
-    SELECT avg({label}) AS mean FROM {table}
+    SELECT avg({label}) AS mean, count({column}) AS n FROM {table}
 )
-SELECT word
+SELECT word, count(*) / n AS share
 FROM words, everyone
-GROUP BY word, mean
+GROUP BY word, mean, n
 HAVING count(*) >= $least
 ORDER BY abs(avg(label) - mean) * sqrt(count(*)) DESC, count(*) DESC, word
 LIMIT $most

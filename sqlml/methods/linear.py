@@ -25,7 +25,7 @@ from sqlml.encoding import Arrays
 from sqlml.methods.base import Forward, State, Weights, silent
 from sqlml.options import ModelOptions
 from sqlml.training import Watch
-from sqlml.transforms import Encoder, Target
+from sqlml.transforms import FLAG, Encoder, Target
 
 STEPS = 200
 TOLERANCE = 1e-9
@@ -159,18 +159,22 @@ def _objective(target: Target) -> Objective:
 
 
 def design(inputs: jax.Array, moments: Weights, levels: tuple[int, ...]) -> jax.Array:
-    """The design matrix with rows last: (numbers + missing indicators + levels [+ numbers as they are], n)."""
+    """The design matrix with rows last: (numbers + missing indicators + levels [+ numbers as they are], n).
+
+    A flag has no missing indicator, and as it is it would be no other number.
+    """
     values = inputs.T
     missing = ~jnp.isfinite(values)
     logarithm = jnp.sign(values) * jnp.log1p(jnp.minimum(jnp.abs(values), LARGEST))
     standard = (logarithm - moments["mean"][:, None]) / moments["deviation"][:, None]
-    numbers = jnp.where(missing, 0.0, standard)[np.array(levels) == 0]
-    codes = [values[i] == jnp.arange(count + 1)[:, None] for i, count in enumerate(levels) if count]
-    parts = [numbers, missing.astype(jnp.float32), *codes]
+    kinds = np.array(levels)
+    numbers = jnp.where(missing, 0.0, standard)[kinds <= 0]
+    codes = [values[i] == jnp.arange(count + 1)[:, None] for i, count in enumerate(levels) if count > 0]
+    parts = [numbers, missing.astype(jnp.float32)[kinds != FLAG], *codes]
     if "raw_mean" in moments:
         clipped = jnp.clip(values, moments["low"][:, None], moments["high"][:, None])
         raw = (clipped - moments["raw_mean"][:, None]) / moments["raw_deviation"][:, None]
-        parts.append(jnp.where(missing, 0.0, raw)[np.array(levels) == 0])
+        parts.append(jnp.where(missing, 0.0, raw)[kinds == 0])
     return jnp.concatenate(parts)
 
 

@@ -1,0 +1,5 @@
+-- sql/reading/day_first.sql: dates with the day first
+regexp_replace(regexp_replace(regexp_replace({text},
+    '^\s*(\d\d?)[-/.](\d\d?)[-/.](\d{4})(\D|$)', '\3-\2-\1\4'),
+    '^\s*(\d\d?)[-/.](\d\d?)[-/.]([7-9]\d)(\D|$)', '19\3-\2-\1\4'),
+    '^\s*(\d\d?)[-/.](\d\d?)[-/.]([0-6]\d)(\D|$)', '20\3-\2-\1\4')
