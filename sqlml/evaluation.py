@@ -258,7 +258,7 @@ class HeldOut:
 METRICS = {
     "segment": "segment",
     "items": "ranking",
-    "binary": "binary",
+    "binary": "two_classes",
     "classes": "classes",
     "value": "number",
     "amount": "number",
@@ -267,15 +267,21 @@ METRICS = {
 """The file of sql/metrics by the kind of target."""
 
 
-def compare(cursor: duckdb.DuckDBPyConnection, held_out: HeldOut, seed: int, target: Target) -> None:
-    """Write the temporary tables `sqlml_heldout` and `sqlml_metrics`."""
+def compare(
+    cursor: duckdb.DuckDBPyConnection, held_out: HeldOut, seed: int, target: Target, threshold: float = 0.5
+) -> None:
+    """Write the temporary tables `sqlml_heldout` and `sqlml_metrics`.
+
+    Of two classes a row is taken for positive from `threshold` on.
+    """
     parts = [held_out.keys.append_column("score", _column(s)).append_column("method", pa.repeat(m, len(s)))
              for m, s in held_out.scores]  # fmt: skip
     cursor.register("sqlml_arrow", pa.concat_tables(parts))
     cursor.execute("CREATE OR REPLACE TEMP TABLE sqlml_heldout AS FROM sqlml_arrow").fetchall()
     cursor.unregister("sqlml_arrow")
     draws = int(np.clip(BOOTSTRAP_ROWS // max(1, 2 * len(parts) * len(held_out.keys)), 20, 400))
-    metrics = queries.text(f"metrics/{METRICS[target.kind]}", binary=queries.text("metrics/binary"))
+    pieces = {"binary": queries.text("metrics/binary"), "threshold": f"{threshold!r}::FLOAT"}
+    metrics = queries.text(f"metrics/{METRICS[target.kind]}", **pieces)
     query = queries.text("metrics/compare", metrics=metrics)
     query = f"CREATE OR REPLACE TEMP TABLE sqlml_metrics AS WITH heldout AS (FROM temp.sqlml_heldout) FROM ({query})"
     cursor.execute(query, {"draws": draws, "seed": seed}).fetchall()

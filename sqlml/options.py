@@ -48,6 +48,9 @@ class ModelOptions:
         minimum=1_000,
     )
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2)
+    threshold: float = option(
+        0.5, "Of two classes: the probability from which a row counts as positive.", minimum=0, maximum=1
+    )
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
     )
@@ -140,7 +143,6 @@ class QueryOptions(ModelOptions):
     )
     trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1)
     budget: str | None = option(None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL)
-    threshold: float = option(0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1)
 
 
 Kind = TypeVar("Kind", bound=ModelOptions)

@@ -74,6 +74,8 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
         behavior.require_event_type(cursor, relations, chosen.active_event, "active_event =")
     label = targets.of(cursor, relations, chosen)
     task = task_of(chosen, label)
+    if not label.is_binary and chosen.threshold != BehaviorOptions.threshold:
+        raise OptionError("Option threshold is of two classes: churn, or a PREDICT that is true or false.")
     if task is SEGMENT and chosen.max_examples != BehaviorOptions.max_examples:
         raise OptionError("Option max_examples is not of segments: everybody has one.")
     if chosen.method == "auto" and task is not SEGMENT:

@@ -255,7 +255,8 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
     for name in recipe.task.beside:
         if name not in scores:
             scores[name] = _scores(cursor, recipe, name, data, test, encoder, calendar, stage)
-    evaluation.compare(cursor, HeldOut(_keys(cursor), list(scores.items())), options.seed, encoder.target)
+    held_out = HeldOut(_keys(cursor), list(scores.items()))
+    evaluation.compare(cursor, held_out, options.seed, encoder.target, options.threshold)
     return Tested(
         encoder.target,
         [*cutoff_rows(cursor, TRAINING, "rehearse"), *cutoff_rows(cursor, TEST, "test")],

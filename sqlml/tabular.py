@@ -285,7 +285,8 @@ def learn(
             fitted[name] = evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
-    evaluation.compare(cursor, HeldOut(_keys(cursor, target, options), list(scores.items())), options.seed, target)
+    held_out = HeldOut(_keys(cursor, target, options), list(scores.items()))
+    evaluation.compare(cursor, held_out, options.seed, target, options.threshold)
     conformal = evaluation.conformal(scores[options.method], test.labels, target)
     evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)

@@ -13,9 +13,10 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
                       ', ' ORDER BY place) AS detail
     FROM figures JOIN (VALUES (.1, 'eta2_spend', 'η² of later spend', true), (.2, 'eta2_orders', 'of later orders', false), (.3, 'stability', 'stability', false),
          (.4, 'silhouette', 'silhouette', false), (.5, 'davies_bouldin', 'Davies–Bouldin', false), (.6, 'n_segments', 'segments', false),
-         (.7, 'hit_rate_10', 'HR@10', true), (.8, 'ndcg_10', 'NDCG@10', true), (.9, 'mrr_10', 'MRR@10', false), (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+         (.7, 'hit_rate_10', 'HR@10', true), (.8, 'ndcg_10', 'NDCG@10', true), (.9, 'mrr_10', 'MRR@10', false), (1, 'auc', 'AUC', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
          (4.2, 'bias', 'bias', true), (4.4, 'spearman', 'Spearman', false), (4.6, 'decile_mape', 'decile MAPE', false),
-         (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
+         (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (6.2, 'accuracy', 'accuracy', true), (6.4, 'precision', 'precision', false), (6.6, 'recall', 'recall', false), (6.8, 'f1', 'F1', false),
+         (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
          (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
          (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) named(place, metric, label, is_main) USING (metric)
     GROUP BY method, population
