@@ -11,11 +11,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import encoding, evaluation, explanation, features, queries, segments
+from sqlml import conformal, encoding, evaluation, explanation, features, queries, segments
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
-from sqlml.evaluation import Conformal, Fitted, HeldOut, Vector
+from sqlml.conformal import Conformal
+from sqlml.evaluation import Fitted, HeldOut, Vector
 from sqlml.explanation import Importance
 from sqlml.features import Source
 from sqlml.methods.base import State
@@ -283,8 +284,8 @@ def _conformal(
 ) -> Conformal | None:
     if recipe.source.label.is_binary:
         return None
-    evaluation.add_coverage(cursor, answers, labels, target, recipe.options.method, recipe.options.seed)
-    return evaluation.conformal(answers, labels, target)
+    conformal.add_coverage(cursor, answers, labels, target, recipe.options.method, recipe.options.seed)
+    return conformal.conformal(answers, labels, target)
 
 
 def _scores(

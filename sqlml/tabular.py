@@ -11,7 +11,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import columns, encoding, evaluation, explanation, queries, search, segments
+from sqlml import columns, conformal, encoding, evaluation, explanation, queries, search, segments
+from sqlml.conformal import Conformal
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
@@ -47,7 +48,7 @@ class Learned:
     tested: str
     warnings: Sequence[str]
     importance: Sequence[Importance]
-    conformal: evaluation.Conformal
+    conformal: Conformal
     background: Vector
     answers: Vector
     labels: Vector
@@ -287,14 +288,14 @@ def learn(
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
     held_out = HeldOut(_keys(cursor, target, options), list(scores.items()))
     evaluation.compare(cursor, held_out, options.seed, target, options.threshold)
-    conformal = evaluation.conformal(scores[options.method], test.labels, target)
-    evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
+    intervals = conformal.conformal(scores[options.method], test.labels, target)
+    conformal.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
     warnings = [*_leaks(cursor, encoder, target), *_level(fitted, options.method, target)]
     background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
         options, trials, encoder, final.state, mine.calibration, [*left_out, *unusable, *dropped], tested, warnings,
-        importance, conformal, background, scores[options.method], test.labels, len(everything.labels), mine.state.log,
+        importance, intervals, background, scores[options.method], test.labels, len(everything.labels), mine.state.log,
     )  # fmt: skip
 
 

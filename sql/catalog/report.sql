@@ -6,7 +6,7 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     FROM ml.functions f, v WHERE f.version_id = $1
 ), figures AS (
     SELECT *, [CASE WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
-    FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL
+    FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL AND NOT starts_with(population, 'decile')
 ), metric AS (
     SELECT method, population, coalesce(min(value) FILTER (metric IN ('log_loss', 'rmse')), 1 - min(value) FILTER (metric IN ('eta2_spend', 'ndcg_10'))) AS loss,
            string_agg(label || ' ' || shown[1] || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{}, {}]', shown[2], shown[3]) END,
@@ -53,6 +53,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
            method || CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric
+    UNION ALL SELECT 4.1, 0, 'metric', 'coverage of a 90 % interval by decile of the prediction, the lowest first',
+           string_agg(format('{:.1f} %', 100 * value), ', ' ORDER BY split_part(population, ' ', 2)::INT)
+           FROM ml.metrics WHERE version_id = $1 AND metric = 'coverage_90' AND starts_with(population, 'decile') HAVING count(*) > 0
     UNION ALL SELECT 4.2, loss, CASE WHEN is_chosen THEN 'trial (chosen)' ELSE 'trial' END, 'recipe ' || trial,
            format('loss {:.5f}, {:.1f} s: {}', loss, seconds, options) FROM ml.trials t
            WHERE version_id = $1 AND (SELECT count(*) FROM ml.trials WHERE version_id = $1) > 1 AND (SELECT task FROM v) <> 'segment'
