@@ -116,6 +116,18 @@ def fit(bins: Columns) -> str:
     return _svg(figure, "fit")
 
 
+def coverage(deciles: Columns) -> str:
+    """Which share of each tenth of the rows lies inside its 90 % interval."""
+    figure, axes = _axes("tenth of the rows, lowest prediction first", "inside the interval")
+    axes.bar(deciles["decile"], deciles["coverage"], color=BLUE, width=0.8)
+    axes.axhline(0.9, color=GREY, linestyle="--", linewidth=1)
+    axes.set_xticks(deciles["decile"])
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(FuncFormatter(_percent_tick))
+    axes.grid(visible=False, axis="x")
+    return _svg(figure, "coverage")
+
+
 def residuals(bins: Columns) -> str:
     """How many rows are off by how much."""
     figure, axes = _axes("actual less predicted", "rows")

@@ -48,7 +48,7 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.RecordBat
     target = version.encoder.target
     answers = np.array(found.column("score").to_pylist(), np.float32)
     held_out = HeldOut(found.drop_columns(["score"]), [(version.method, answers)])
-    evaluation.compare(place.cursor, held_out, version.options.seed, target)
+    evaluation.compare(place.cursor, held_out, version.options.seed, target, version.options.threshold)
     return [(*row, in_sample) for row in store.metrics() if row[1] == "all"]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sqlml import catalog, queries, registry
 from sqlml.catalog import NewVersion
-from sqlml.evaluation import Conformal
+from sqlml.conformal import Conformal
 from sqlml.methods import rfm
 from sqlml.options import QueryOptions
 from sqlml.queries import ROW, Frame, identifier, literal
@@ -181,10 +181,10 @@ def _intervals(new: NewVersion, conformal: Conformal) -> Iterator[str]:
     kind, internal = new.encoder.target.kind, catalog.internal_macros(new.version_id)
     quantiles, edges = _matrix(conformal), str(list(conformal.edges))
     least = "0" if kind in ("amount", "spend") else "'-infinity'::DOUBLE"
+    scale = f"greatest(abs(__sqlml_value), {conformal.least!r}::DOUBLE) ^ {conformal.power!r}::DOUBLE"
     yield queries.text("functions/residuals", quantiles=quantiles, edges=edges, **internal)
-    yield queries.text(
-        "functions/interval_narrow" if kind == "spend" else "functions/interval", least=least, **internal
-    )
+    variant = "functions/interval_narrow" if conformal.is_narrow else "functions/interval"
+    yield queries.text(variant, least=least, scale=scale, **internal)
 
 
 def of_query(

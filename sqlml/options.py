@@ -69,6 +69,13 @@ class ModelOptions:
     )
     max_examples: int = option(1_000_000, EXAMPLES, minimum=1_000)
     folds: int = option(3, "Folds for early stopping and calibration.", minimum=2, tasks=LABELLED)
+    threshold: float = option(
+        0.5,
+        "Of two classes: the probability from which a row counts as positive.",
+        minimum=0,
+        maximum=1,
+        tasks=("churn", "classification"),
+    )
     seed: int = option(
         0, "Seed of every random choice: same data, seed and versions, same weights.", minimum=0, maximum=2**31 - 1
     )
@@ -197,9 +204,6 @@ class QueryOptions(ModelOptions):
     trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1, tasks=LABELLED)
     budget: str | None = option(
         None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL, tasks=LABELLED
-    )
-    threshold: float = option(
-        0.5, "The probability from which a row counts as positive.", minimum=0, maximum=1, tasks=("classification",)
     )
 
 

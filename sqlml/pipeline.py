@@ -39,9 +39,9 @@ from sqlml import (
     tabular,
 )
 from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, Catalog, Gate, NewVersion, Version, internal_macros
+from sqlml.conformal import Conformal
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
-from sqlml.evaluation import Conformal
 from sqlml.lifecycle import Workplace
 from sqlml.methods import bgnbd
 from sqlml.methods.base import Forward as MethodForward

@@ -22,6 +22,8 @@ _PLAIN = re.compile(
 )
 _READS = re.compile(r"\bFROM history\b")
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
+MONEY = "DECIMAL(38, 8)"
+"""Amounts up to 1e15 in hundred-millionths; a sum of 1e15 of them fits."""
 KEY, AS_OF, STRUCT, MOMENT, ROW = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row"))
 
 
@@ -135,7 +137,7 @@ def window_days(column: str) -> int:
 def features_at(frame: Frame, select: str) -> str:
     """`select` over all feature columns of everyone at the moment `__sqlml_t` (a macro parameter)."""
     moment = f"{MOMENT}::TIMESTAMP"
-    pieces = {"as_of": moment, "known": known(frame.behavior, moment), "amount": _sane_amount(frame.behavior)}
+    pieces = {"as_of": moment, "known": known(frame.behavior, moment), "amount": _exact_amount(frame.behavior)}
     history = text("binding/history_as_of", **pieces)
     return _told_apart(_compose(frame, [("history", history)], select))
 
@@ -147,7 +149,7 @@ def features_of(frame: Frame, asked: str, select: str) -> str:
 
 def history_of(behavior: Behavior) -> str:
     """The history of each pair of the relation `asked`."""
-    pieces = {"known": known(behavior, "a.as_of", "e."), "amount": _sane_amount(behavior, "e.")}
+    pieces = {"known": known(behavior, "a.as_of", "e."), "amount": _exact_amount(behavior, "e.")}
     return text("binding/history_spine", **pieces)
 
 
@@ -156,7 +158,11 @@ def labels_of(behavior: Behavior, label: str, asked: str) -> str:
 
     Parameters are `$window_seconds` and `$known_by`.
     """
-    pieces = {"known": known(behavior, "$known_by::TIMESTAMP", "e."), "label": label}
+    pieces = {
+        "known": known(behavior, "$known_by::TIMESTAMP", "e."),
+        "amount": _exact_amount(behavior, "e."),
+        "label": label,
+    }
     return text("binding/labels", asked=asked, **pieces)
 
 
@@ -170,10 +176,14 @@ def item_text(behavior: Behavior) -> str:
     return f"TRY_CAST(item_id AS {behavior.events['item_id']})::VARCHAR"
 
 
-def _sane_amount(behavior: Behavior, prefix: str = "") -> str:
-    """An amount that is NaN, infinite or absurd counts as not known: one of them must not spoil every sum."""
-    amount = f"{prefix}amount"
-    return f", CASE WHEN abs({amount}) <= 1e15 THEN {amount} END AS amount" if behavior.has("amount") else ""
+def _exact_amount(behavior: Behavior, prefix: str = "") -> str:
+    """The amount as DECIMAL, whose sums are exact: a sum of DOUBLE depends on the order of the threads.
+
+    An amount that is NaN, infinite or above 1e15 counts as unknown: one of them must not spoil every sum.
+    """
+    if not behavior.has("amount"):
+        return ""
+    return f", CASE WHEN abs({prefix}amount) <= 1e15 THEN {prefix}amount::{MONEY} END AS amount"
 
 
 def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:

@@ -11,11 +11,23 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import comparison, encoding, evaluation, explanation, features, leaks, queries, search, segments
+from sqlml import (
+    comparison,
+    conformal,
+    encoding,
+    evaluation,
+    explanation,
+    features,
+    leaks,
+    queries,
+    search,
+    segments,
+)
+from sqlml.conformal import Conformal
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
-from sqlml.evaluation import Conformal, Fitted, HeldOut, Vector
+from sqlml.evaluation import Fitted, HeldOut, Vector
 from sqlml.explanation import Importance
 from sqlml.features import Source
 from sqlml.leaks import Finding
@@ -297,7 +309,8 @@ def _compare(cursor: duckdb.DuckDBPyConnection, recipe: Recipe, calendar: Calend
     for name in recipe.task.beside:
         if name not in scores:
             scores[name] = _scores(cursor, recipe, name, data, test, encoder, calendar, stage)
-    evaluation.compare(cursor, HeldOut(_keys(cursor), list(scores.items())), options.seed, encoder.target)
+    held_out = HeldOut(_keys(cursor), list(scores.items()))
+    evaluation.compare(cursor, held_out, options.seed, encoder.target, options.threshold)
     compared = comparison.of(chosen, scores, test.truth, encoder.target)
     return Tested(
         encoder.target,
@@ -342,8 +355,8 @@ def _conformal(
 ) -> Conformal | None:
     if recipe.source.label.is_binary:
         return None
-    evaluation.add_coverage(cursor, answers, labels, target, recipe.options.method, recipe.options.seed)
-    return evaluation.conformal(answers, labels, target)
+    conformal.add_coverage(cursor, answers, labels, target, recipe.options.method, recipe.options.seed)
+    return conformal.conformal(answers, labels, target)
 
 
 def _scores(

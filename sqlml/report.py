@@ -70,7 +70,7 @@ class Metric:
         label: For people.
         meaning: One line under its tile.
         text: Its value for people.
-        has_interval: Whether the bootstrap says something of it; that of ECE is biased upwards.
+        has_interval: Whether the bootstrap says something of it.
         is_tile: Whether it is one of the few at the top.
         is_compared: Whether it is a column of the table of methods.
     """
@@ -95,7 +95,6 @@ METRICS = (
     Metric("ndcg_10", "NDCG@10", "the same, where a higher place counts more"),
     Metric("mrr_10", "MRR@10", "one over the place of the first that came"),
     Metric("recall_20", "Recall@20", "share of the next step among the first twenty", is_tile=False),
-    Metric("accuracy", "Accuracy", "rows whose likeliest class is right", percent),
     Metric("auc", "AUC", "how often a positive row scores above a negative one; 0.5 is chance"),
     Metric("normalized_gini", "Normalised Gini", "how well customers are ranked by what they will spend; 1 is perfect"),
     Metric("bias", "Bias", "predicted over observed total, less one", percent),
@@ -105,6 +104,10 @@ METRICS = (
     Metric("decile_mape", "Decile MAPE", "mean gap of predicted and observed totals by tenth", percent, is_tile=False),
     Metric("r2", "R²", "share of the variance explained; 0 is the mean"),
     Metric("log_loss", "Log-loss", "less is better"),
+    Metric("accuracy", "Accuracy", "rows whose class is right; of two classes at the threshold", percent),
+    Metric("precision", "Precision", "of the rows taken for positive at the threshold, those that are", percent),
+    Metric("recall", "Recall", "of the positive rows, those taken for positive at the threshold", percent),
+    Metric("f1", "F1", "harmonic mean of precision and recall"),
     Metric("brier", "Brier score", "mean squared error of the probability", is_tile=False),
     Metric("ece", "ECE", "mean gap of predicted and observed rate", has_interval=False),
     Metric("top_decile_lift", "Top-decile lift", "rate in the highest tenth over the base rate"),
@@ -251,6 +254,9 @@ def _of_numbers(source: _Source) -> Iterator[Figure]:
     if off:
         note = "The middle 99 % of the rows held out; right of the dashed line the prediction was too low."
         yield Figure("Residuals", note, Markup(charts.residuals(off)))
+    if covered := source.columns(queries.text("report/coverage")):
+        note = "The share of rows held out inside a 90 % interval made without them; the dashed line is what it claims."
+        yield Figure("Coverage by decile", note, Markup(charts.coverage(covered)))
 
 
 def _classes(source: _Source, version: Version) -> Iterator[Row]:

@@ -13,7 +13,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sqlml import columns, comparison, encoding, evaluation, explanation, leaks, queries, reading, search, segments
+from sqlml import (
+    columns,
+    comparison,
+    conformal,
+    encoding,
+    evaluation,
+    explanation,
+    leaks,
+    queries,
+    reading,
+    search,
+    segments,
+)
+from sqlml.conformal import Conformal
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
 from sqlml.evaluation import Fitted, HeldOut, Validated, Vector
@@ -60,7 +73,7 @@ class Learned:
     tested: str
     warnings: Sequence[str]
     importance: Sequence[Importance]
-    conformal: evaluation.Conformal
+    conformal: Conformal
     background: Vector
     answers: Vector
     labels: Vector
@@ -369,9 +382,10 @@ def learn(
             fitted[name] = evaluation.fit_all(METHODS[name], data, encoder, options, checked, stage)
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
-    evaluation.compare(cursor, HeldOut(_keys(cursor, target, options), list(scores.items())), options.seed, target)
-    conformal = evaluation.conformal(scores[options.method], test.labels, target)
-    evaluation.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
+    held_out = HeldOut(_keys(cursor, target, options), list(scores.items()))
+    evaluation.compare(cursor, held_out, options.seed, target, options.threshold)
+    intervals = conformal.conformal(scores[options.method], test.labels, target)
+    conformal.add_coverage(cursor, scores[options.method], test.labels, target, options.method, options.seed)
     importance = explanation.importance(method, mine, options, test)
     compared = comparison.of(options.method, scores, test.labels, target)
     looked_at = _leaks(cursor, encoder, target)
@@ -386,7 +400,7 @@ def learn(
     background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
         options, trials, encoder, final.state, mine.calibration, [*left_out, *made.left_out, *dropped], tested,
-        warnings, importance, conformal, background, scores[options.method], test.labels, len(everything.labels),
+        warnings, importance, intervals, background, scores[options.method], test.labels, len(everything.labels),
         mine.state.log, compared.sentence, looked_at, made.readings,
     )  # fmt: skip
 

@@ -52,15 +52,16 @@ def churn(active_event: str | None) -> Label:
 def clv(behavior: Behavior, active_event: str | None) -> Label:
     """What is spent in the horizon, and on how many days something is bought.
 
-    Every event with an amount of 0 or more is a purchase, or those of one type, if it is named.
+    Every event with an amount of 0 or more is a purchase, or those of one type, if it is named. Every event with a
+    negative amount is a refund.
 
     Raises:
         DataError: There are no amounts.
     """
     if not behavior.has("amount"):
         raise DataError(f"Customer lifetime value needs a column amount in behavior.events. {_columns(behavior)}")
-    spent = "true" if active_event is None else f"event_type = {queries.literal(active_event)}"
-    order = f"{spent} AND amount >= 0"
+    bought = "true" if active_event is None else f"event_type = {queries.literal(active_event)}"
+    order, spent = f"{bought} AND amount >= 0", f"({bought} OR amount < 0)"
     return Label(queries.text("labels/clv", spent=spent, order=order), is_binary=False, order=order)
 
 

@@ -20,8 +20,15 @@ RAMP, LEVEL, MISSING = range(3)
 FLAG = -1
 """In place of the levels of a column: it is a flag."""
 SPEND_OUTPUTS = 4
-ORDERS = ("repeat_orders", "last_order_days", "first_order_days", "repeat_order_amount", "order_amount")
-"""What is known of a customer's orders, `sql/features/buying.sql`: five columns of one source."""
+ORDERS = (
+    "repeat_orders",
+    "last_order_days",
+    "first_order_days",
+    "repeat_order_amount",
+    "order_amount",
+    "refunded_orders",
+)
+"""What is known of a customer's orders, `sql/features/buying.sql`: columns of one source."""
 SLOWEST = 1e-37
 """The least rate of a ramp: neither it nor its inverse leaves the range of float32."""
 

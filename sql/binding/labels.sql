@@ -1,6 +1,6 @@
 -- sql/binding/labels.sql: the label of each (customer_id, as_of) of `asked`, over its possibly empty future (as_of, as_of + window], up to known_by
 WITH every_future AS (
-    SELECT e.*, a.as_of
+    SELECT e.* REPLACE (e.event_time::TIMESTAMP AS event_time{amount}), a.as_of
     FROM behavior.events e JOIN {asked} a ON e.customer_id = a.customer_id
      AND e.event_time > a.as_of AND e.event_time <= a.as_of + to_seconds($window_seconds)
      AND e.event_time <= $known_by::TIMESTAMP {known}

@@ -6,4 +6,4 @@ WITH found AS (
     UNION ALL
     SELECT NULL, method, population, metric, avg(value), min(value), max(value) FROM found GROUP BY ALL
 )
-FROM rows ORDER BY population DESC, metric, method, as_of NULLS LAST
+FROM rows ORDER BY starts_with(population, 'decile'), population DESC, metric, method, as_of NULLS LAST

@@ -7,16 +7,17 @@ WITH v AS (
     FROM ml.functions f, v WHERE f.version_id = $1
 ), figures AS (
     SELECT *, [CASE WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
-    FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL
+    FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL AND NOT starts_with(population, 'decile')
 ), metric AS (
     SELECT method, population, coalesce(min(value) FILTER (metric IN ('log_loss', 'rmse')), 1 - min(value) FILTER (metric IN ('eta2_spend', 'ndcg_10'))) AS loss,
            string_agg(label || ' ' || shown[1] || CASE WHEN low IS NULL OR NOT is_main THEN '' ELSE format(' [{}, {}]', shown[2], shown[3]) END,
                       ', ' ORDER BY place) AS detail
     FROM figures JOIN (VALUES (.1, 'eta2_spend', 'η² of later spend', true), (.2, 'eta2_orders', 'of later orders', false), (.3, 'stability', 'stability', false),
          (.4, 'silhouette', 'silhouette', false), (.5, 'davies_bouldin', 'Davies–Bouldin', false), (.6, 'n_segments', 'segments', false),
-         (.7, 'hit_rate_10', 'HR@10', true), (.8, 'ndcg_10', 'NDCG@10', true), (.9, 'mrr_10', 'MRR@10', false), (1, 'auc', 'AUC', true), (2, 'accuracy', 'accuracy', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
+         (.7, 'hit_rate_10', 'HR@10', true), (.8, 'ndcg_10', 'NDCG@10', true), (.9, 'mrr_10', 'MRR@10', false), (1, 'auc', 'AUC', true), (3, 'normalized_gini', 'normalised Gini', true), (3.5, 'rmse', 'RMSE', true), (4, 'log_loss', 'log-loss', false),
          (4.2, 'bias', 'bias', true), (4.4, 'spearman', 'Spearman', false), (4.6, 'decile_mape', 'decile MAPE', false),
-         (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
+         (5, 'mae', 'MAE', false), (6, 'r2', 'R²', false), (6.2, 'accuracy', 'accuracy', true), (6.4, 'precision', 'precision', false), (6.6, 'recall', 'recall', false), (6.8, 'f1', 'F1', false),
+         (7, 'ece', 'ECE', false), (8, 'top_decile_lift', 'top-decile lift', false),
          (9, 'coverage_90', 'coverage of a 90 % interval', false), (10, 'width_90', 'its width', false),
          (11, 'base_rate', 'base rate', false), (12, 'n_rows', 'rows', false)) named(place, metric, label, is_main) USING (metric)
     GROUP BY method, population
@@ -56,6 +57,9 @@ WITH v AS (
     UNION ALL SELECT 4, row_number() OVER (ORDER BY population DESC, loss), 'metric',
            method || CASE WHEN method = (SELECT method FROM v) THEN ' (this model)' ELSE '' END
                   || CASE WHEN (SELECT query FROM v) IS NULL THEN format(', {} customers', population) ELSE '' END, detail FROM metric
+    UNION ALL SELECT 4.1, 0, 'metric', 'coverage of a 90 % interval by decile of the prediction, the lowest first',
+           string_agg(format('{:.1f} %', 100 * value), ', ' ORDER BY split_part(population, ' ', 2)::INT)
+           FROM ml.metrics WHERE version_id = $1 AND metric = 'coverage_90' AND starts_with(population, 'decile') HAVING count(*) > 0
     UNION ALL SELECT 4.2, loss, CASE WHEN is_chosen THEN 'trial (chosen)' ELSE 'trial' END, 'recipe ' || trial,
            format('loss {:.5f}, {:.1f} s: {}', loss, seconds, options) FROM ml.trials t
            WHERE version_id = $1 AND (SELECT count(*) FROM ml.trials WHERE version_id = $1) > 1 AND (SELECT task FROM v) <> 'segment'

@@ -18,9 +18,16 @@ WITH parts AS (
 ), tall AS (
     UNPIVOT (SELECT part.method AS method, part.population AS population, part.draw AS draw, COLUMNS(* EXCLUDE (part))::DOUBLE FROM ({metrics}))
     ON COLUMNS(* EXCLUDE (method, population, draw)) INTO NAME metric VALUE value
+), summed AS (
+    SELECT method, population, metric, any_value(value) FILTER (draw = 0) AS value, quantile_cont(value, [.05, .5, .95]) FILTER (draw > 0) AS q
+    FROM tall GROUP BY method, population, metric
 )
-SELECT method, population, metric,
-       any_value(value) FILTER (draw = 0)                  AS value,
-       quantile_cont(value, .05) FILTER (draw > 0 AND metric NOT IN ('ece', 'n_rows')) AS low,     -- a draw's ECE is biased upwards
-       quantile_cont(value, .95) FILTER (draw > 0 AND metric NOT IN ('ece', 'n_rows')) AS high
-FROM tall GROUP BY method, population, metric ORDER BY method, population, metric
+-- a percentile interval; it may miss its estimate by rounding alone, where all draws are the same
+SELECT method, population, metric, value,
+       CASE WHEN metric IN ('n_rows', 'n_segments', 'ece', 'decile_mape') THEN NULL              -- counts; means of absolute gaps, to which a draw adds its own
+            WHEN metric IN ('eta2_spend', 'eta2_orders') THEN greatest(0, value - (q[2] - q[1])) -- a draw finds more between its segments: its middle is set on the estimate
+            ELSE least(value, q[1]) END    AS low,
+       CASE WHEN metric IN ('n_rows', 'n_segments', 'ece', 'decile_mape') THEN NULL
+            WHEN metric IN ('eta2_spend', 'eta2_orders') THEN least(1, value + (q[3] - q[2]))
+            ELSE greatest(value, q[3]) END AS high
+FROM summed ORDER BY method, population, metric

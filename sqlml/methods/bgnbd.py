@@ -8,6 +8,10 @@ purchases, and time counts in weeks.
 What is expected of the future is an integral over p, done by Gauss-Legendre quadrature after a substitution that takes
 the singularity of the Beta density away. Unlike the textbook's 2F1 it has no pole at a = 1, stays exact where nobody
 ever stops (a → 0), and needs no more than float32.
+
+Refunds: every order tells how often a customer buys; each is kept with a probability of the customer's own, which is
+Beta(c, d) (beta-binomial), or refunded wholly. Orders that are expected are those that will be kept, and their size is
+what refunds left of those kept so far.
 """
 
 from __future__ import annotations
@@ -46,7 +50,8 @@ NO_DROPOUT = 1e-3
 class Buyers(NamedTuple):
     """Sufficient statistics, each (n,): orders after the first, weeks from first to last order and from first to now.
 
-    `mean` is the mean amount of the orders after the first, `all_mean` that of all, 0 where unknown.
+    `mean` is the mean amount of the orders kept after the first of them, `all_mean` that of all kept, 0 where unknown;
+    `refunded` counts the orders of which refunds left nothing.
     """
 
     x: jax.Array
@@ -54,10 +59,11 @@ class Buyers(NamedTuple):
     T: jax.Array
     mean: jax.Array
     all_mean: jax.Array
+    refunded: jax.Array
 
 
 class Expected(NamedTuple):
-    """What is expected of the weeks to come: P(any order), orders, P(still buying at their end)."""
+    """What is expected of the weeks to come: P(any order kept), orders kept, P(still buying at their end)."""
 
     active: jax.Array
     orders: jax.Array
@@ -77,15 +83,18 @@ def fit(
     known = [np.asarray(each, np.float64) for each in _buyers(data.inputs[rows], places(encoder))]
     with jax.enable_x64(True):
         buying, loss = _fit(_buying_loss, ("r", "alpha", "a", "b"), known[0], known[1], known[2])
-        is_again = (known[0] > 0) & (known[3] > 0)
-        sizes = (known[0][is_again], known[3][is_again])
+        again = known[0] - known[5]
+        is_again = (again > 0) & (known[3] > 0)
+        sizes = (again[is_again], known[3][is_again])
         if not is_again.any():
             sizes = (np.ones(1), np.full(1, max(float(known[4].mean()), 1e-6)))
         unit = float(sizes[1].mean())
         amounts, _ = _fit(_amount_loss, ("p", "q", "v"), sizes[0], sizes[1] / unit)
+        kept = _fit_kept(known[0] + (known[2] > 0), known[5])
     amounts["v"] = amounts["v"] * unit
     watch(1, 1, loss)
-    found = {f"{CLOSED}.{name}": np.asarray(value, np.float32) for name, value in {**buying, **amounts}.items()}
+    fitted = {**buying, **amounts, **kept}
+    found = {f"{CLOSED}.{name}": np.asarray(value, np.float32) for name, value in fitted.items()}
     return State(found, 1, ((loss, math.nan),))
 
 
@@ -116,13 +125,14 @@ def places(encoder: Encoder) -> Places:
 
 def buyers(inputs: jax.Array | NDArray[np.float32], places: Places) -> Buyers:
     """The statistics among the columns of inputs (n, columns)."""
-    x, t_x, T, mean, all_mean = (
+    x, t_x, T, mean, all_mean, refunded = (
         jnp.zeros(len(inputs)) if place is None else jnp.nan_to_num(inputs[:, place], posinf=0.0, neginf=0.0)
         for place in places
     )
     T = jnp.maximum(T / WEEK, 0.0)
     x = jnp.maximum(x, 0.0)
-    return Buyers(x, jnp.clip(t_x / WEEK, 0.0, T), T, jnp.maximum(mean, 0.0), jnp.maximum(all_mean, 0.0))
+    refunded = jnp.clip(refunded, 0.0, x + 1)
+    return Buyers(x, jnp.clip(t_x / WEEK, 0.0, T), T, jnp.maximum(mean, 0.0), jnp.maximum(all_mean, 0.0), refunded)
 
 
 _buyers = partial(jax.jit, static_argnames="places")(buyers)
@@ -153,6 +163,19 @@ def _amount_loss(log: Point, weight: jax.Array, x: jax.Array, mean: jax.Array) -
     return -(weight * (shape + scale)).sum() + _caution(log)
 
 
+def _fit_kept(orders: Statistic, refunded: Statistic) -> dict[str, Statistic]:
+    """How the share of orders that are kept differs between customers: nothing to learn where all were kept."""
+    if not refunded.any():
+        return {}
+    return _fit(_kept_loss, ("c", "d"), np.maximum(orders, refunded), refunded)[0]
+
+
+def _kept_loss(log: Point, weight: jax.Array, orders: jax.Array, refunded: jax.Array) -> jax.Array:
+    c, d = jnp.exp(log["c"]), jnp.exp(log["d"])
+    kept = gammaln(c + orders - refunded) - gammaln(c) + gammaln(d + refunded) - gammaln(d)
+    return -(weight * (kept + gammaln(c + d) - gammaln(c + d + orders))).sum() + _caution(log)
+
+
 def _caution(log: Point) -> jax.Array:
     return CAUTION * (jnp.stack([jnp.asarray(value) for value in log.values()]) ** 2).sum()
 
@@ -160,7 +183,7 @@ def _caution(log: Point) -> jax.Array:
 def expected(closed: Weights, known: Buyers, weeks: float) -> Expected:
     """What is expected of the next `weeks`."""
     r, alpha, a, b = (jnp.asarray(closed[name]) for name in ("r", "alpha", "a", "b"))
-    shape, rate, buying = r + known.x, alpha + known.T, alive(closed, known)
+    shape, rate, buying, kept = r + known.x, alpha + known.T, alive(closed, known), keeping(closed, known)
     node, weight = (jnp.asarray(each, jnp.float32)[:, None] for each in _legendre())
     rise = jnp.minimum(a, 1.0)
     v = node ** (1 / rise)
@@ -172,8 +195,17 @@ def expected(closed: Weights, known: Buyers, weeks: float) -> Expected:
     growth = p * weeks / rate
     stays = shape * jnp.log1p(growth)
     each = jnp.where(stays > SMALL, -jnp.expm1(-stays) / jnp.maximum(p, 1e-30), shape * weeks / rate)
-    active = -jnp.expm1(-shape * jnp.log1p(weeks / rate))
-    return Expected(buying * active, buying * (weight * each).sum(0), buying * (weight * jnp.exp(-stays)).sum(0))
+    active = -jnp.expm1(-shape * jnp.log1p(kept * weeks / rate))
+    return Expected(buying * active, buying * kept * (weight * each).sum(0), buying * (weight * jnp.exp(-stays)).sum(0))
+
+
+def keeping(closed: Weights, known: Buyers) -> jax.Array:
+    """P(an order is not wholly refunded) of each customer: 1 where no refund was seen in training."""
+    if "c" not in closed:
+        return jnp.ones_like(known.x)
+    c, d = (jnp.asarray(closed[name]) for name in ("c", "d"))
+    orders = jnp.maximum(known.x + (known.T > 0), known.refunded)
+    return (c + orders - known.refunded) / (c + d + orders)
 
 
 def alive(closed: Weights, known: Buyers) -> jax.Array:
@@ -187,7 +219,8 @@ def alive(closed: Weights, known: Buyers) -> jax.Array:
 def order_size(closed: Weights, known: Buyers) -> jax.Array:
     """The expected amount of an order: the customer's own mean, drawn to everybody's where there are few."""
     p, q, v = (jnp.asarray(closed[name]) for name in ("p", "q", "v"))
-    return p * (v + known.x * known.mean) / jnp.maximum(p * known.x + q - 1, 1e-2)
+    again = jnp.maximum(known.x - known.refunded, 0.0)
+    return p * (v + again * known.mean) / jnp.maximum(p * again + q - 1, 1e-2)
 
 
 @lru_cache
