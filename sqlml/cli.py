@@ -169,14 +169,7 @@ def map_command(
              "time_format": time_format, "decimal": decimal}  # fmt: skip
     sources = _sources(events or (), given)
     with sqlml.connect(db if db.exists() else ":memory:") as con:
-        views = [sqlml.mapping.events_view(con.native, sources)] if sources else []
-        if customers:
-            named = ("customers", "customer_id", customers, customer_key)
-            views.append(sqlml.mapping.entity_view(con.native, *named))
-        elif sources:
-            views.append(sqlml.mapping.View(sqlml.behavior.ids_view(con.native)))
-        if items:
-            views.append(sqlml.mapping.entity_view(con.native, "items", "item_id", items, item_key))
+        views = _views(con, sources, (customers, customer_key), (items, item_key))
     script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(view.sql for view in views if view.sql)
     print(script)
     for note in (note for view in views for note in view.notes):
@@ -551,6 +544,23 @@ def _sources(events: Sequence[str], given: Mapping[str, Sequence[str] | None]) -
         columns = {name: _nth(name, values, i, len(events)) for name, values in given.items()}
         sources.append(sqlml.mapping.EventSource(relation, **columns))
     return sources
+
+
+def _views(
+    con: Connection,
+    sources: Sequence[sqlml.mapping.EventSource],
+    customers: tuple[str | None, str | None],
+    items: tuple[str | None, str | None],
+) -> list[sqlml.mapping.View]:
+    """The views over the events, over (relation, key) of the customers, or the ids of the events, and of the items."""
+    views = [sqlml.mapping.events_view(con.native, sources)] if sources else []
+    if customers[0]:
+        views.append(sqlml.mapping.entity_view(con.native, "customers", "customer_id", customers[0], customers[1]))
+    elif sources:
+        views.append(sqlml.mapping.View(sqlml.behavior.ids_view(con.native)))
+    if items[0]:
+        views.append(sqlml.mapping.entity_view(con.native, "items", "item_id", items[0], items[1]))
+    return views
 
 
 def _nth(name: str, values: Sequence[str] | None, index: int, sources: int) -> str | None:
