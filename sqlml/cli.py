@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
 from io import TextIOWrapper
@@ -164,25 +164,12 @@ def map_command(
     """
     if not (events or customers or items):
         raise typer.BadParameter("name at least one of --events, --customers, --items")
-    if unknown := set(decimal or ()) - {".", ","}:
-        raise typer.BadParameter(f"--decimal {unknown.pop()}: the decimal mark is . or ,")
     given = {"customer": customer, "time": time, "type": type, "type_value": type_value, "item": item,
              "amount": amount, "quantity": quantity, "known_at": known_at, "where": where,
              "time_format": time_format, "decimal": decimal}  # fmt: skip
-    sources = []
-    for i, relation in enumerate(events or ()):
-        columns = {name: _nth(name, values, i, len(events or ())) for name, values in given.items()}
-        sources.append(sqlml.mapping.EventSource(relation, **columns))
+    sources = _sources(events or (), given)
     with sqlml.connect(db if db.exists() else ":memory:") as con:
-        views = [sqlml.mapping.events_view(con.native, sources)] if sources else []
-        if customers:
-            views.append(
-                sqlml.mapping.entity_view(con.native, sqlml.behavior.CUSTOMERS, "customer_id", customers, customer_key)
-            )
-        elif sources:
-            views.append(sqlml.mapping.View(sqlml.behavior.ids_view(con.native)))
-        if items:
-            views.append(sqlml.mapping.entity_view(con.native, sqlml.behavior.ITEMS, "item_id", items, item_key))
+        views = _views(con, sources, (customers, customer_key), (items, item_key))
     script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(view.sql for view in views if view.sql)
     print(script)
     for note in (note for view in views for note in view.notes):
@@ -546,6 +533,34 @@ def _report() -> ModuleType:
         return import_module("sqlml.report")
     except ModuleNotFoundError as error:
         raise SqlmlError(f"A report needs {error.name}: pip install 'sqlml[report]'") from error
+
+
+def _sources(events: Sequence[str], given: Mapping[str, Sequence[str] | None]) -> list[sqlml.mapping.EventSource]:
+    """Each source with the options that are its own."""
+    if unknown := set(given["decimal"] or ()) - {".", ","}:
+        raise typer.BadParameter(f"--decimal {unknown.pop()}: the decimal mark is . or ,")
+    sources = []
+    for i, relation in enumerate(events):
+        columns = {name: _nth(name, values, i, len(events)) for name, values in given.items()}
+        sources.append(sqlml.mapping.EventSource(relation, **columns))
+    return sources
+
+
+def _views(
+    con: Connection,
+    sources: Sequence[sqlml.mapping.EventSource],
+    customers: tuple[str | None, str | None],
+    items: tuple[str | None, str | None],
+) -> list[sqlml.mapping.View]:
+    """The views over the events, over (relation, key) of the customers, or the ids of the events, and of the items."""
+    views = [sqlml.mapping.events_view(con.native, sources)] if sources else []
+    if customers[0]:
+        views.append(sqlml.mapping.entity_view(con.native, "customers", "customer_id", customers[0], customers[1]))
+    elif sources:
+        views.append(sqlml.mapping.View(sqlml.behavior.ids_view(con.native)))
+    if items[0]:
+        views.append(sqlml.mapping.entity_view(con.native, "items", "item_id", items[0], items[1]))
+    return views
 
 
 def _nth(name: str, values: Sequence[str] | None, index: int, sources: int) -> str | None:

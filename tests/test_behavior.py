@@ -164,3 +164,31 @@ def test_check_reports_breaches_with_counts_and_sql(db):
                  "error: 1 customers with more than one row", "SELECT * FROM behavior.events WHERE customer_id IS NULL"):  # fmt: skip
         assert text in result.output
     assert "break the contract" in str(result.exception)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_of_other_libraries_become_tables(con, library):
+    frame = pytest.importorskip(library).DataFrame(
+        {"customer_id": [1, 2], "event_time": ["2024-06-01T23:30:00-05:00", "2024-06-02"]}
+    )
+    con.register_behavior(events=frame)
+    times = con.execute("SELECT event_time::VARCHAR FROM behavior.events ORDER BY customer_id").fetchall()
+    assert times == [("2024-06-02 04:30:00",), ("2024-06-02 00:00:00",)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-06-01T23:30:00-05:00",
+        "2024-06-01 10:00:00 -0500",
+        "2024-06-01 10:00:00 UTC",
+        "2024-06-01",
+        "2024-06-01 9:05",
+    ],
+)
+def test_the_macro_reads_a_text_as_the_view_does(con, text):
+    con.execute("CREATE SCHEMA ml").fetchall()
+    (migration,) = (m for m in queries.folder("catalog/migrations") if m.name.endswith("_utc"))
+    con.execute(migration.text.partition("INSERT")[0]).fetchall()
+    view = queries.text("binding/utc", text=queries.literal(text))
+    assert con.execute(f"SELECT ml.utc({queries.literal(text)}) = ({view})").fetchall() == [(True,)]
