@@ -37,7 +37,7 @@ from sqlml.errors import DataError, ModelError, SqlmlError, first_line
 from sqlml.files import whole
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
-from sqlml.queries import identifier, literal
+from sqlml.queries import PAIR, identifier, literal
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, RECOMMEND, TARGET_TASKS, Task, require_method
 from sqlml.transforms import Encoder, Target
 from sqlml.udf import EVENTS
@@ -284,6 +284,7 @@ def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> 
     tables: dict[vetting.Path, str] = {
         ("ml", catalog.placeholder(version.version_id, catalog.MOVES)): VALUES,
         ("ml", internal["features"]): queries.MOMENT,
+        ("ml", internal["features_for"]): PAIR,
         ("ml", internal["features_of"]): RELATION,
     }
     own -= tables.keys()

@@ -74,6 +74,11 @@ def facts(cursor: duckdb.DuckDBPyConnection) -> Facts:
     return Facts(*row)
 
 
+def silence(cursor: duckdb.DuckDBPyConnection) -> int:
+    """The most days between two days with events, as far as that is ordinary for this log; at least 1."""
+    return int(cursor.execute(queries.text("behavior/silence")).fetchall()[0][0])
+
+
 def check(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, severities: Sequence[str]) -> Iterator[Finding]:
     """Run the files of `sql/checks` whose needs are met; their name begins with the severity."""
     for file in queries.folder("checks"):

@@ -37,7 +37,7 @@ from sqlml import (
     segments,
     tabular,
 )
-from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, Catalog, Gate, NewVersion, Version, internal_macros
+from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, SILENCE, Catalog, Gate, NewVersion, Version, internal_macros
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
 from sqlml.evaluation import Conformal
@@ -106,9 +106,9 @@ def create_behavior_model(
         options=recipe.options,
         key_type=recipe.source.frame.behavior.events["customer_id"],
         encoder=encoder,
-        input_sql=macros.feature_sql(recipe.source.frame, encoder)[0],
+        input_sql=macros.feature_sql(recipe.source.frame, encoder).at_moment,
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**vars(plan.known)},
+        fingerprint={**vars(plan.known), SILENCE: behavior.silence(place.cursor)},
         seconds=time.monotonic() - started,
         weights={
             **_weights(trained.state, trained.calibration),
@@ -156,9 +156,9 @@ def _create_recommender(
         options=learned.options,
         key_type=source.behavior.events["customer_id"],
         encoder=learned.encoder,
-        input_sql=macros.feature_sql(source, learned.encoder)[0],
+        input_sql=macros.feature_sql(source, learned.encoder).at_moment,
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**vars(known)},
+        fingerprint={**vars(known), SILENCE: behavior.silence(place.cursor)},
         seconds=time.monotonic() - started,
         weights=learned.weights,
         features=[(column.source, True, f"{len(column.levels):,} items")],

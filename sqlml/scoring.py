@@ -25,6 +25,7 @@ from sqlml.options import QueryOptions
 from sqlml.queries import ROW, identifier, literal
 
 if TYPE_CHECKING:
+    from sqlml.catalog import Version
     from sqlml.training import Watch
 
 PART_EVENTS, PART_CUSTOMERS = 10_000_000, 500_000
@@ -95,16 +96,15 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
 
     Raises:
         ModelError: There is no such model, or it is one of rows.
+        DataError: No event is known at the moment.
+        duckdb.Error: The moment lies further after the newest event than the log is silent.
     """
     version = con.catalog().version(model)
     if isinstance(version.options, QueryOptions):
         raise ModelError(
             f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
         )
-    asked = f"{literal(_in_utc(as_of))}::TIMESTAMP" if as_of else "(SELECT as_of FROM ml.latest)"
-    moment = con.execute(f"SELECT {asked}::VARCHAR").fetchall()[0][0]
-    if moment is None:
-        raise DataError("behavior.events holds no event up to now, so there is no moment to score at: give --as-of.")
+    moment = _moment(con, version, as_of)
     relations = behavior.read(con.native)
     everyone = queries.text(f"functions/all_ids{'_with_customers' if relations.customers else ''}")
     given = {"as_of": moment, "events": PART_EVENTS, "customers": PART_CUSTOMERS, "whole": PART_EVENTS * PART_CUSTOMERS}
@@ -117,6 +117,21 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     items = _checksum(con, "behavior.items") if relations.items else ""
     events = _checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
     return Job(model, version.version, version.version_id, moment, parts, customers, ids, attributes, items, events)
+
+
+def _moment(con: Connection, version: Version, as_of: str | None) -> str:
+    """The moment to score at: the one asked for, or the newest event."""
+    query = queries.text("functions/scored_at", moment=queries.asked_moment(version.silence))
+    given = {"as_of": _in_utc(as_of) if as_of else None}
+    try:
+        moment, first, is_known = con.execute(query, given).fetchall()[0]
+    except duckdb.ConversionException as error:
+        raise DataError(f"--as-of {as_of} is no time: write 2025-06-01 or 2025-06-01T12:00, in UTC.") from error
+    if moment is None or first is None:
+        raise DataError("behavior.events holds no event up to now, so there is nothing to score.")
+    if not is_known:
+        raise DataError(f"No event is known at {moment}: the first one is of {first}. Give a later --as-of.")
+    return str(moment)
 
 
 def _in_utc(as_of: str) -> str:
