@@ -335,6 +335,16 @@ class Catalog:
         query = f"SELECT DISTINCT suffix FROM {self._table('functions')} WHERE version_id = ? ORDER BY suffix"
         return [version.model + suffix for (suffix,) in self._rows(query, [version.version_id])]
 
+    def calls(self, version_id: str) -> list[str]:
+        """How each function of a version is called, as its record says; of the current database."""
+        query = f"SELECT detail FROM ({queries.text('catalog/report')}) WHERE topic = 'function'"
+        return [call for (call,) in self._rows(query, [version_id])]
+
+    def key_type(self, version_id: str) -> str:
+        """The type of customer_id, or of the key of rows, when a version was trained."""
+        query = f"SELECT coalesce(key_type, '') FROM {self._table('versions')} WHERE version_id = ?"
+        return str(self._rows(query, [version_id])[0][0])
+
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
         functions = self._table("functions")

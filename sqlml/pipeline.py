@@ -51,7 +51,7 @@ from sqlml.queries import KEY, ROW, STRUCT
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
 from sqlml.tabular import Learned
-from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, require_method
+from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, Task, require_method
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Encoder, Target
 from sqlml.udf import BUCKETS, Answer, Forward
@@ -81,13 +81,13 @@ def create_behavior_model(
     started = time.monotonic()
     chosen = options.make(BehaviorOptions, values)
     store = Catalog(place.cursor, place.database)
+    _require_free(place, store, name, planning.require_learnable(chosen), is_replace=is_replace)
     if chosen.task == RECOMMEND.name:
         return _create_recommender(place, store, name, chosen, is_replace=is_replace, is_gated=rival is not None)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
-        functions = recipe.task.named(name)
-        lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
+        _require_free(place, store, name, recipe.task, is_replace=is_replace)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, options=tested.options))
@@ -121,7 +121,7 @@ def create_behavior_model(
         gate=_gate(rival, before, tested, tested.target),
         warnings=[*_warnings(plan, trained), *segments.note(tested.trials)],
         training_log=trained.state.log,
-        functions=functions,
+        functions=recipe.task.named(name),
         trials=_trials(tested.trials),
         segments=segmented.rows if segmented else (),
         profiles=segmented.profiles if segmented else (),
@@ -139,13 +139,10 @@ def _create_recommender(
         raise OptionError(
             "A recommender is tested on the next step of customers, and has no gate. Retrain without gate."
         )
-    planning.require_task(chosen, RECOMMEND)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         source = recommendations.frame(place.cursor, chosen)
         known = behavior.facts(place.cursor)
         as_of = planning.moment(place.cursor, known, chosen)
-        functions = RECOMMEND.named(name)
-        lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
         learned = recommendations.learn(place.cursor, source, chosen, as_of, stage)
     (column,) = learned.encoder.columns
     new = NewVersion(
@@ -165,7 +162,7 @@ def _create_recommender(
         trials=_trials(learned.trials),
         warnings=(),
         training_log=(),
-        functions=functions,
+        functions=RECOMMEND.named(name),
     )
     statements = list(macros.of_recommender(new, source, chosen.candidates))
     return _publish(place, store, new, statements, is_replace=is_replace)
@@ -203,6 +200,22 @@ def _conformal(plan: Plan, tested: Tested, trained: Run, new: NewVersion) -> Con
     return found
 
 
+def _require_free(place: Workplace, store: Catalog, name: str, task: Task | None, *, is_replace: bool) -> None:
+    """Check the names that a model of the task would take; where it is not known yet, that of the model."""
+    functions = [function for _, function, _ in task.named(name)] if task else []
+    lifecycle.require_free(place.cursor, store, name, functions, is_replace=is_replace)
+
+
+def require_learnable(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> None:
+    """Check what can be checked of a query model before its query runs.
+
+    Raises:
+        SqlmlError: An option is wrong, or a name is taken.
+    """
+    task = tabular.require_learnable(search.plan(values))
+    _require_free(place, Catalog(place.cursor, place.database), name, task, is_replace=is_replace)
+
+
 def create_query_model(
     place: Workplace,
     name: str,
@@ -232,6 +245,7 @@ def create_query_model(
     asked = recipes[0]
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
+    tabular.require_label(rows.schema.names, asked)
     types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
         return _create_row_segments(
@@ -242,7 +256,7 @@ def create_query_model(
     task = QUERY_TASKS[target.kind]
     for method in {recipe.method for recipe in recipes} - {"auto"}:
         require_method(task, method)
-    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
+    _require_free(place, store, name, task, is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
         before = tabular.learn(place.cursor, types, target, [_like(rival, asked)], seconds, stage) if rival else None
@@ -288,9 +302,6 @@ def _create_row_segments(
     started, task = time.monotonic(), QUERY_TASKS["segment"]
     if is_gated:
         raise OptionError("Segments of rows have no later to be judged by, and so no gate. Retrain without gate.")
-    if asked.method not in ("auto", QueryOptions.method):
-        require_method(task, asked.method)
-    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     given, drawn = tabular.draw(place.cursor, types, asked)
     with place.progress(f"Training {name}") as stage:
         so_far = _row_numbers_so_far(store, name)

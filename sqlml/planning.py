@@ -17,7 +17,7 @@ from sqlml.options import BehaviorOptions
 from sqlml.queries import Frame
 from sqlml.rehearsal import Periods, Recipe
 from sqlml.targets import Label
-from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
+from sqlml.tasks import BEHAVIOR_TASKS, CLV, RECOMMEND, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
 OF_TASK = {
@@ -66,6 +66,7 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     Raises:
         SqlmlError: They ask for what does not exist or cannot be learnt.
     """
+    require_learnable(chosen)
     relations = behavior.read(cursor)
     behavior.require_sound(cursor, relations)
     known = behavior.facts(cursor)
@@ -161,6 +162,26 @@ def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str,
     return found
 
 
+def require_learnable(chosen: BehaviorOptions) -> Task | None:
+    """Check the options before any event is read. Returns the task where the label need not be seen to know it.
+
+    Raises:
+        OptionError: There is no such task, it has no such method, or no horizon is given.
+    """
+    if chosen.predict is not None and (chosen.task is not None or chosen.active_event is not None):
+        raise OptionError("PREDICT says what to predict: leave out the options task and active_event.")
+    task = _named_task(chosen.task or "churn") if chosen.predict is None else None
+    methods = [method for each in TARGET_TASKS.values() for method in each.methods]
+    if task is not None:
+        require_task(chosen, task)
+    elif chosen.method not in ("auto", *methods):
+        raise OptionError(f"PREDICT has no method '{chosen.method}'." + did_you_mean(
+            chosen.method, set(methods), "methods"))  # fmt: skip
+    if chosen.horizon is None and task not in (SEGMENT, RECOMMEND):
+        raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
+    return task
+
+
 def task_of(chosen: BehaviorOptions, label: Label) -> Task:
     """The row of the table of tasks.
 
@@ -168,8 +189,6 @@ def task_of(chosen: BehaviorOptions, label: Label) -> Task:
         OptionError: There is no such task, or it has no such method.
     """
     if chosen.predict is not None:
-        if chosen.task is not None or chosen.active_event is not None:
-            raise OptionError("PREDICT says what to predict: leave out the options task and active_event.")
         task = TARGET_TASKS["binary" if label.is_binary else "value"]
     else:
         task = _named_task(chosen.task or "churn")
@@ -201,11 +220,7 @@ def _named_task(name: str) -> Task:
 def _times(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, known: Facts) -> tuple[datetime, timedelta]:
     as_of = moment(cursor, known, chosen)
     horizon = interval(cursor, "horizon", chosen.horizon, as_of)
-    if horizon is None and chosen.task == SEGMENT.name:
-        return as_of, min(SEGMENT_HORIZON, (as_of - known.first_event) / 4)
-    if horizon is None:
-        raise OptionError("Option horizon is missing: how far ahead to predict, e.g. horizon = INTERVAL 90 DAY.")
-    return as_of, horizon
+    return as_of, horizon or min(SEGMENT_HORIZON, (as_of - known.first_event) / 4)  # only segments need none
 
 
 def interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, as_of: datetime) -> timedelta | None:
