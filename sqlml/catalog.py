@@ -143,8 +143,7 @@ class NewVersion:
     @cached_property
     def blob(self) -> bytes:
         """The weights as safetensors: plain data, nothing in it can run."""
-        arrays = {name: np.asarray(value, order="C") for name, value in self.weights.items()}
-        return save(arrays, {DIGEST: _digest(arrays)})
+        return packed(self.weights)
 
     def as_version(self, number: int, database: str) -> Version:
         """What reading it back will give."""
@@ -153,6 +152,12 @@ class NewVersion:
             self.version_id, self.model, number, self.task, self.options.method, self.options, self.encoder, kinds,
             database, self.query, self.trained_until, self.horizon, self.silence,
         )  # fmt: skip
+
+
+def packed(weights: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Arrays as safetensors, with a digest of them."""
+    arrays = {name: np.asarray(value, order="C") for name, value in weights.items()}
+    return save(arrays, {DIGEST: _digest(arrays)})
 
 
 def _digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
@@ -334,6 +339,12 @@ class Catalog:
         """Names of the functions that a version makes when it is promoted."""
         query = f"SELECT DISTINCT suffix FROM {self._table('functions')} WHERE version_id = ? ORDER BY suffix"
         return [version.model + suffix for (suffix,) in self._rows(query, [version.version_id])]
+
+    def fingerprint(self, version_id: str) -> dict[str, Any]:
+        """What the data were that a version was trained on."""
+        query = f"SELECT fingerprint FROM {self._table('versions')} WHERE version_id = ?"
+        found: dict[str, Any] = json.loads(self._rows(query, [version_id])[0][0])
+        return found
 
     def calls(self, version_id: str) -> list[str]:
         """How each function of a version is called, as its record says; of the current database."""

@@ -67,7 +67,7 @@ WRITES = {
     ImportModel: "IMPORT MODEL",
     BacktestModel: "BACKTEST MODEL",
 }
-RECORDS = {CreateModel: "report", ImportModel: "report", RetrainModel: "retrained", BacktestModel: "backtest"}
+RECORDS = {CreateModel: "report", ImportModel: "report", BacktestModel: "backtest"}
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
@@ -265,15 +265,19 @@ class Connection:
 
     def _result(self, place: Workplace, statement: Statement, rows: Any) -> Query:  # noqa: ANN401
         match statement:
-            case CreateModel() | RetrainModel() | BacktestModel() | ImportModel():
+            case CreateModel() | BacktestModel() | ImportModel():
                 return queries.text(f"catalog/{RECORDS[type(statement)]}"), [
                     _version(place, statement, rows).version_id
                 ]
+            case RetrainModel():
+                found = _version(place, statement, rows)
+                return queries.text("catalog/retrained"), [found.version_id, found.version == statement.version]
             case EvaluateModel(name, number, query) if query is not None:
                 return _values(EVALUATION, _late("inquiry").evaluate(place, name, number, rows))
-            case ExportModel(name, number, path):
-                size = _late("archive").write(place, name, number, path)
-                return "SELECT ? AS model, ? AS file, ? AS bytes", [name, path, size]
+            case ExportModel(name, number, path, texts):
+                keeps_rows = options.only_flag("rows", _constants(place.cursor, texts), default=True)
+                written = _late("archive").write(place, name, number, path, keeps_rows=keeps_rows)
+                return queries.text("catalog/exported"), [name, path, written.size, written.rows]
             case EvaluateModel(name, number) | ExplainModel(name, number):
                 return _stored(Catalog(place.cursor, place.database), statement, name, number)
         return _alter(place, statement)

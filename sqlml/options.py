@@ -291,6 +291,17 @@ def flag(name: str, value: object) -> bool:
     return value
 
 
+def only_flag(name: str, values: Mapping[str, object], *, default: bool) -> bool:
+    """The one option that a statement has.
+
+    Raises:
+        OptionError: There is another, or it is neither true nor false.
+    """
+    if strange := values.keys() - {name}:
+        raise OptionError(f"There is no option '{min(strange)}' here. Options: {name}.")
+    return flag(name, values.get(name, default))
+
+
 def _has_unit(value: object) -> bool:
     """DuckDB reads a bare M as minutes; whoever writes 3M means months."""
     return any(c.isalpha() or c == ":" for c in str(value)) and not str(value).strip().endswith(("M", "m"))

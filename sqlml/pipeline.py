@@ -30,6 +30,7 @@ from sqlml import (
     macros,
     options,
     planning,
+    queries,
     recommendations,
     recommender,
     rehearsal,
@@ -37,6 +38,7 @@ from sqlml import (
     segments,
     tabular,
 )
+from sqlml.behavior import Facts
 from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, SILENCE, Catalog, Gate, NewVersion, Version, internal_macros
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
@@ -87,6 +89,9 @@ def create_behavior_model(
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
+        fingerprint = _fingerprint(place.cursor, plan.known)
+        if rival is not None and _is_unchanged(store, rival, chosen, fingerprint):
+            return rival
         _require_free(place, store, name, recipe.task, is_replace=is_replace)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
@@ -108,7 +113,7 @@ def create_behavior_model(
         encoder=encoder,
         input_sql=macros.feature_sql(recipe.source.frame, encoder).at_moment,
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**vars(plan.known), SILENCE: behavior.silence(place.cursor)},
+        fingerprint=fingerprint,
         seconds=time.monotonic() - started,
         weights={
             **_weights(trained.state, trained.calibration),
@@ -142,6 +147,7 @@ def _create_recommender(
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         source = recommendations.frame(place.cursor, chosen)
         known = behavior.facts(place.cursor)
+        fingerprint = _fingerprint(place.cursor, known)
         as_of = planning.moment(place.cursor, known, chosen)
         learned = recommendations.learn(place.cursor, source, chosen, as_of, stage)
     (column,) = learned.encoder.columns
@@ -155,7 +161,7 @@ def _create_recommender(
         encoder=learned.encoder,
         input_sql=macros.feature_sql(source, learned.encoder).at_moment,
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**vars(known), SILENCE: behavior.silence(place.cursor)},
+        fingerprint=fingerprint,
         seconds=time.monotonic() - started,
         weights=learned.weights,
         features=[(column.source, True, f"{len(column.levels):,} items")],
@@ -166,6 +172,18 @@ def _create_recommender(
     )
     statements = list(macros.of_recommender(new, source, chosen.candidates))
     return _publish(place, store, new, statements, is_replace=is_replace)
+
+
+def _fingerprint(cursor: duckdb.DuckDBPyConnection, known: Facts) -> dict[str, object]:
+    """What the behaviour tables hold."""
+    return {**vars(known), SILENCE: behavior.silence(cursor), **behavior.checksums(cursor, behavior.read(cursor))}
+
+
+def _is_unchanged(store: Catalog, version: Version, chosen: ModelOptions, fingerprint: Mapping[str, object]) -> bool:
+    """Whether a version was trained with these options on these very data: there is nothing to compare it with."""
+    stored = store.fingerprint(version.version_id)
+    sums = {name: value for name, value in fingerprint.items() if name.endswith("checksum")}
+    return version.options == chosen and sums.items() <= stored.items()
 
 
 def _numbers_so_far(store: Catalog, name: str, plan: Plan) -> str | None:
@@ -252,6 +270,9 @@ def create_query_model(
             place, store, name, asked, types, query, is_replace=is_replace, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
+    checksum = queries.checksum(place.cursor, tabular.ROWS)
+    if rival is not None and len(recipes) == 1 and _is_unchanged(store, rival, asked, {"checksum": checksum}):
+        return rival
     given, drawn = tabular.draw(place.cursor, types, asked)
     task = QUERY_TASKS[target.kind]
     for method in {recipe.method for recipe in recipes} - {"auto"}:
@@ -273,7 +294,7 @@ def create_query_model(
         encoder=learned.encoder,
         input_sql=macros.fields(learned.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**given, "rows_learnt_from": learned.n_rows},
+        fingerprint={**given, "rows_learnt_from": learned.n_rows, "checksum": checksum},
         seconds=time.monotonic() - started,
         weights=weights,
         features=_features(learned.encoder, learned.dropped),
@@ -348,6 +369,9 @@ def retrain(
         version: The promoted one of its model.
         values: Options that change; `gate`: promote the new version only where it is not worse.
         rows: Of a query model: what its query gives now.
+
+    Returns:
+        The new version; with a gate, the same one where neither options nor data have changed.
     """
     name, changed = version.model, dict(values)
     rival = version if options.flag("gate", changed.pop("gate", False)) else None

@@ -89,6 +89,11 @@ def nodes(tree: object) -> Iterator[Mapping[str, Any]]:
             yield from nodes(each)
 
 
+def checksum(cursor: Any, relation: str) -> str:  # noqa: ANN401
+    """Of everything that stands in the rows of a relation, in whatever order; `cursor` is any DuckDB connection."""
+    return str(cursor.execute(f"SELECT sum(hash({ROW})) FROM {relation} {ROW}").fetchall()[0][0])
+
+
 @cache
 def read(path: str) -> SqlFile:
     """The file `sql/<path>.sql`.

@@ -22,7 +22,7 @@ from sqlml import behavior, queries
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError
 from sqlml.options import QueryOptions
-from sqlml.queries import ROW, identifier, literal
+from sqlml.queries import identifier, literal
 
 if TYPE_CHECKING:
     from sqlml.catalog import Version
@@ -113,9 +113,9 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     query = """SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR, coalesce(max(part), 0) + 1
                FROM temp.sqlml_customers"""
     customers, ids, parts = con.execute(query).fetchall()[0]
-    attributes = _checksum(con, "behavior.customers") if relations.customers else ""
-    items = _checksum(con, "behavior.items") if relations.items else ""
-    events = _checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
+    attributes = queries.checksum(con, "behavior.customers") if relations.customers else ""
+    items = queries.checksum(con, "behavior.items") if relations.items else ""
+    events = queries.checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
     return Job(model, version.version, version.version_id, moment, parts, customers, ids, attributes, items, events)
 
 
@@ -141,11 +141,6 @@ def _in_utc(as_of: str) -> str:
     except ValueError:
         return as_of
     return as_of if moment.tzinfo is None else str(moment.astimezone(UTC).replace(tzinfo=None))
-
-
-def _checksum(con: Connection, relation: str) -> str:
-    """Of everything that stands in the rows, in whatever order."""
-    return str(con.execute(f"SELECT sum(hash({ROW})) FROM {relation} {ROW}").fetchall()[0][0])
 
 
 def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> None:
