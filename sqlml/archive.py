@@ -37,7 +37,7 @@ from sqlml.errors import DataError, ModelError, SqlmlError, first_line
 from sqlml.files import whole
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
-from sqlml.queries import identifier, literal
+from sqlml.queries import PAIR, identifier, literal
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, RECOMMEND, TARGET_TASKS, Task, require_method
 from sqlml.transforms import Encoder, Target
 from sqlml.udf import EVENTS
@@ -52,6 +52,8 @@ MOST_FILES, MOST_LISTS = 300, 1 << 22
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Others unpack to any size at one go."""
 DTYPES = {"float32", "int32"}
+HISTORIES = "sessions.starts"
+"""Where each stored history of a customer begins, in the weights of a recommender."""
 TABLES = {"curve": VALUES, "similar": VALUES, "recommend": f"{RELATION}, k BIGINT := 10"}
 """What the table macro of a kind takes, where that is not a relation alone."""
 _NAME = re.compile(r"weights\.safetensors|tables/[a-z_]{1,40}\.json|macros/(0|[1-9][0-9]{0,2})\.sql")
@@ -67,19 +69,32 @@ class Archive:
     weights: bytes
 
 
-def write(place: Workplace, name: str, number: int | None, path: str) -> int:
-    """Write a version to a file, replaced if it is there; returns its size in bytes.
+@dataclass(frozen=True)
+class Written:
+    """What an export wrote: bytes, and how many rows of inputs or histories of single customers are among them."""
 
-    The held-out predictions go along without the keys of their rows: no customer's id leaves the database.
+    size: int
+    rows: int
+
+
+def write(place: Workplace, name: str, number: int | None, path: str, *, keeps_rows: bool) -> Written:
+    """Write a version to a file, replaced if it is there.
+
+    The held-out predictions go along without the keys of their rows: no customer's id leaves the database. Of the
+    inputs of single rows, from which explanations start and pictures are drawn, the average one stands for them where
+    they are not kept.
 
     Raises:
-        ModelError: There is no such model or version, or the file cannot be written.
+        ModelError: There is no such model or version, it cannot do without its rows, or the file cannot be written.
     """
     store = Catalog(place.cursor, place.database)
     _require_access(place.cursor)
     store.require_present_schema()
     version = store.version(name, number)
-    contents = dict(_contents(store.dump(version.version_id), store.blob(version.version_id)))
+    weights = store.weights(version.version_id)
+    if not keeps_rows:
+        weights = _without_rows(version, weights)
+    contents = dict(_contents(store.dump(version.version_id), catalog.packed(weights)))
     manifest = {
         "product": "sqlml",
         "format": FORMAT,
@@ -96,7 +111,33 @@ def write(place: Workplace, name: str, number: int | None, path: str) -> int:
     except (DataError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise ModelError(f"EXPORT cannot write '{path}': {reason}.") from error
-    return Path(path).stat().st_size
+    return Written(Path(path).stat().st_size, _rows(weights) if keeps_rows else 0)
+
+
+def _rows(weights: Mapping[str, NDArray[np.float32]]) -> int:
+    """Rows of inputs, and histories, that are stored as they were."""
+    counts = [len(weights[name]) for name in (pipeline.BACKGROUND, catalog.MAP_INPUTS) if name in weights]
+    return sum(counts) + max(len(weights.get(HISTORIES, ())) - 1, 0)
+
+
+def _without_rows(version: Version, weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The weights with an average row in the place of all rows of inputs, and nothing to draw.
+
+    Raises:
+        ModelError: The rows are what the model answers from.
+    """
+    if HISTORIES in weights:
+        raise ModelError(
+            f"Model '{version.model}' recommends from histories of customers, which are its weights (method sessions): "
+            "it cannot be exported without them. CREATE OR REPLACE MODEL with another method makes one that can."
+        )
+    kept = dict(weights)
+    if pipeline.BACKGROUND in kept:
+        kept[pipeline.BACKGROUND] = explanation.average(kept[pipeline.BACKGROUND], version.encoder)
+    for name in (catalog.MAP_INPUTS, catalog.MAP_SEGMENTS):
+        if name in kept:
+            kept[name] = kept[name][:0]
+    return kept
 
 
 def _contents(dump: Dump, weights: bytes) -> Iterator[tuple[str, bytes]]:
@@ -284,6 +325,7 @@ def _vetter(cursor: duckdb.DuckDBPyConnection, version: Version, task: Task) -> 
     tables: dict[vetting.Path, str] = {
         ("ml", catalog.placeholder(version.version_id, catalog.MOVES)): VALUES,
         ("ml", internal["features"]): queries.MOMENT,
+        ("ml", internal["features_for"]): PAIR,
         ("ml", internal["features_of"]): RELATION,
     }
     own -= tables.keys()

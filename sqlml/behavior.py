@@ -80,6 +80,17 @@ def facts(cursor: duckdb.DuckDBPyConnection) -> Facts:
     return Facts(*row)
 
 
+def silence(cursor: duckdb.DuckDBPyConnection) -> int:
+    """The most days between two days with events, as far as that is ordinary for this log; at least 1."""
+    return int(cursor.execute(queries.text("behavior/silence")).fetchall()[0][0])
+
+
+def checksums(cursor: duckdb.DuckDBPyConnection, behavior: Behavior) -> dict[str, str]:
+    """A checksum of all that stands in each behaviour table, in whatever order: equal ones hold the same data."""
+    tables = {name: f"behavior.{name}" for name in ("events", "customers", "items") if getattr(behavior, name)}
+    return {f"{name}_checksum": queries.checksum(cursor, table) for name, table in tables.items()}
+
+
 def check(cursor: duckdb.DuckDBPyConnection, behavior: Behavior, severities: Sequence[str]) -> Iterator[Finding]:
     """Run the files of `sql/checks` whose needs are met; their name begins with the severity."""
     for file in queries.folder("checks"):

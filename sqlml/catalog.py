@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import numpy as np
@@ -26,7 +26,7 @@ from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 MOVES = "__moves"
@@ -34,6 +34,8 @@ MOVES = "__moves"
 IN_ML = (PREDICT, MOVES)
 MAP_INPUTS, MAP_SEGMENTS = "map.inputs", "map.segments"
 """Stored with the weights of segments: the inputs of some rows, which a picture is drawn of, and their numbers."""
+SILENCE = "silence_days"
+"""In the fingerprint of a behaviour model: how long after the newest event a moment may be asked for."""
 ROLLED_BACK = "rolled back"
 OF_VERSION = (
     "weights",
@@ -80,6 +82,7 @@ class Version:
     query: str | None = None
     trained_until: datetime | None = None
     horizon: timedelta | None = None
+    silence: int | None = None
 
     @property
     def main_kind(self) -> str:
@@ -134,19 +137,29 @@ class NewVersion:
     moves: Sequence[tuple[object, ...]] = ()
     version_id: str = field(default_factory=lambda: secrets.token_hex(6))
 
+    @property
+    def silence(self) -> int | None:
+        """The most days without an event that are ordinary in the log, of a behaviour model."""
+        return cast("int | None", self.fingerprint.get(SILENCE))
+
     @cached_property
     def blob(self) -> bytes:
         """The weights as safetensors: plain data, nothing in it can run."""
-        arrays = {name: np.asarray(value, order="C") for name, value in self.weights.items()}
-        return save(arrays, {DIGEST: _digest(arrays)})
+        return packed(self.weights)
 
     def as_version(self, number: int, database: str) -> Version:
         """What reading it back will give."""
         kinds = tuple(dict.fromkeys(kind for kind, _, _ in self.functions))
         return Version(
             self.version_id, self.model, number, self.task, self.options.method, self.options, self.encoder, kinds,
-            database, self.query, self.trained_until, self.horizon,
+            database, self.query, self.trained_until, self.horizon, self.silence,
         )  # fmt: skip
+
+
+def packed(weights: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Arrays as safetensors, with a digest of them."""
+    arrays = {name: np.asarray(value, order="C") for name, value in weights.items()}
+    return save(arrays, {DIGEST: _digest(arrays)})
 
 
 def _digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
@@ -328,6 +341,22 @@ class Catalog:
         """Names of the functions that a version makes when it is promoted."""
         query = f"SELECT DISTINCT suffix FROM {self._table('functions')} WHERE version_id = ? ORDER BY suffix"
         return [version.model + suffix for (suffix,) in self._rows(query, [version.version_id])]
+
+    def fingerprint(self, version_id: str) -> dict[str, Any]:
+        """What the data were that a version was trained on."""
+        query = f"SELECT fingerprint FROM {self._table('versions')} WHERE version_id = ?"
+        found: dict[str, Any] = json.loads(self._rows(query, [version_id])[0][0])
+        return found
+
+    def calls(self, version_id: str) -> list[str]:
+        """How each function of a version is called, as its record says; of the current database."""
+        query = f"SELECT detail FROM ({queries.text('catalog/report')}) WHERE topic = 'function'"
+        return [call for (call,) in self._rows(query, [version_id])]
+
+    def key_type(self, version_id: str) -> str:
+        """The type of customer_id, or of the key of rows, when a version was trained."""
+        query = f"SELECT coalesce(key_type, '') FROM {self._table('versions')} WHERE version_id = ?"
+        return str(self._rows(query, [version_id])[0][0])
 
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
@@ -559,10 +588,10 @@ class Catalog:
         self.__dict__.pop("schema_version", None)
 
     def _version(self, *row: object) -> Version:
-        version_id, model, number, task, method, options, encoder, kinds, query, until, horizon = row
+        version_id, model, number, task, method, options, encoder, kinds, query, until, horizon, silence = row
         return Version(
             str(version_id), str(model), int(str(number)), str(task), str(method), read_options(str(options)),
-            Encoder.from_json(str(encoder)), tuple(kinds), self._database, query, until, horizon,  # type: ignore[arg-type]
+            Encoder.from_json(str(encoder)), tuple(kinds), self._database, query, until, horizon, silence,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _table(self, name: str) -> str:
@@ -585,6 +614,8 @@ def internal_macros(version_id: str) -> dict[str, str]:
     names = {
         "features": "features_{}",
         "features_of": "features_{}_of",
+        "features_for": "features_{}_for",
+        "in_reach": "in_reach_{}",
         "inputs": "inputs_{}",
         "answers": "answers_{}",
         "among": "among_{}",

@@ -441,9 +441,13 @@ def export_command(
     model: Model,
     file: Annotated[Path, typer.Argument(help="The file to write, e.g. churn.sqlml.")],
     version: Number = None,
+    rows: Annotated[
+        bool, typer.Option("--rows/--no-rows", help="Whether the rows of inputs that explanations start from go along.")
+    ] = True,
 ) -> None:
     """Write a model to one file that another database can import."""
-    sql = f"EXPORT MODEL {identifier(model)}{_numbered(version)} TO {literal(str(file))}"
+    given = "" if rows else " OPTIONS (rows = false)"
+    sql = f"EXPORT MODEL {identifier(model)}{_numbered(version)} TO {literal(str(file))}{given}"
     _run(db, sql, read_only=True)
 
 

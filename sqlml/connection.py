@@ -8,7 +8,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlml import frames, lifecycle, queries
+from sqlml import advice, frames, lifecycle, options, queries
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import CatalogError, ModelError, OptionError, StatementError, first_line
+from sqlml.errors import CatalogError, ModelError, OptionError, SqlmlError, StatementError, first_line
 from sqlml.lifecycle import Workplace
+from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier, literal
 from sqlml.registry import Registry
+from sqlml.shown import RESULTS, Shown
 from sqlml.statements import (
     BacktestModel,
     CreateModel,
@@ -66,7 +68,7 @@ WRITES = {
     ImportModel: "IMPORT MODEL",
     BacktestModel: "BACKTEST MODEL",
 }
-RECORDS = {CreateModel: "report", ImportModel: "report", RetrainModel: "retrained", BacktestModel: "backtest"}
+RECORDS = {CreateModel: "report", ImportModel: "report", BacktestModel: "backtest"}
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
@@ -75,7 +77,7 @@ _MOMENT = re.compile(rf"\bTIMESTAMP\s*{_OFFSET}|{_OFFSET}\s*(::|AS)\s*TIMESTAMP\
 """Text with an offset that becomes a TIMESTAMP."""
 BATCH = 16_384
 """Rows of a query that are held at a time."""
-Shown = tuple[str, Sequence[object]]
+Query = tuple[str, Sequence[object]]
 """A query, with parameters, whose result is that of a statement of ours."""
 
 
@@ -132,23 +134,36 @@ class Connection:
         release: Callable[[], None] = lambda: None,
     ) -> None:
         self._native, self._root, self._registry, self._parent = native, root, registry, parent
+        self._shown: Shown | None = None
         self._release = weakref.finalize(self, release)
         native.execute("SET SESSION python_scan_all_frames = true").fetchall()  # the caller's variables lie above ours
 
     def execute(self, query: object, parameters: object = None) -> Connection:
-        """Run a script; the result of its last statement can be fetched."""
+        """Run a script; the result of its last statement can be fetched.
+
+        That of a statement of ours is kept whole, and leaves the connection free; rows that EXPLAIN ... FOR explains
+        stream like those of a SELECT.
+        """
         _given, _parameters = query, parameters
         del query, parameters  # DuckDB looks for the caller's tables among our variables first
+        self._shown = None
         if not isinstance(_given, str):
             self._native.execute(_given, _parameters)  # type: ignore[arg-type]
             return self
         for _statement in parse(_given):
             if isinstance(_statement, Foreign):
-                self._native.execute(_statement.text, _parameters)
+                with self._advised(_statement.text):
+                    self._native.execute(_statement.text, _parameters)
+                self._shown = None
             else:
                 _statement, _database = self._ready(_statement)
                 _rows = self._rows(_statement, _parameters)
-                self._native.execute(*self._run(_statement, _parameters, _database, _rows))
+                _text, _values = self._run(_statement, _parameters, _database, _rows)
+                with self._advised(_text):
+                    if _streams(_statement):
+                        self._native.execute(_text, _values)
+                    else:
+                        self._shown = Shown(self._native.sql(_text, params=_values))
         return self
 
     def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
@@ -160,13 +175,16 @@ class Connection:
         _relation = None
         for _statement in parse(_given):
             if isinstance(_statement, Foreign):
-                _relation = self._native.sql(_statement.text, **_options)
+                with self._advised(_statement.text):
+                    _relation = self._native.sql(_statement.text, **_options)
             else:
                 _params = _options.get("params")
                 _statement, _database = self._ready(_statement)
                 _rows = self._rows(_statement, _params)
                 _text, _values = self._run(_statement, _params, _database, _rows)
-                _relation = self._native.sql(_text, params=_values)
+                with self._advised(_text):
+                    _relation = self._native.sql(_text, params=_values)
+                _relation = _relation if _streams(_statement) else _relation.materialize()
         return _relation
 
     query = sql
@@ -231,15 +249,33 @@ class Connection:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name.startswith("_"):
             raise AttributeError(name)
+        if self._shown is not None and name in RESULTS:
+            return getattr(self._shown, name)
         return getattr(self._native, name)
 
     def _ready(self, statement: Statement) -> tuple[Statement, str]:
         """A statement once it may run, and the current database; a result that nobody has fetched ends here."""
         if type(statement) in WRITES:
             self._refuse_in_transaction(WRITES[type(statement)])
+        if isinstance(statement, CreateModel | RetrainModel):
+            self._require_possible(statement)
         if isinstance(statement, RetrainModel):  # whatever is promoted meanwhile: one version's query and its options
             statement = replace(statement, version=self.catalog().version(statement.name).version)
         return statement, self._database()
+
+    def _require_possible(self, statement: CreateModel | RetrainModel) -> None:
+        """Refuse a name that is taken and an option that is wrong before a query runs or a training begins."""
+        with self._workplace(self._database()) as place:
+            store, name = Catalog(place.cursor, place.database), statement.name
+            if isinstance(statement, CreateModel) and statement.if_not_exists and name in store.models():
+                return
+            values, query, is_replace = _asked(place, store, statement)
+            lifecycle.require_new(place.cursor, store, name, is_replace=is_replace)
+            if query is None:
+                options.make(BehaviorOptions, values)
+            else:
+                options.require_known(QueryOptions, values)
+                _late("pipeline").require_learnable(place, name, values, is_replace=is_replace)
 
     def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
@@ -252,17 +288,21 @@ class Connection:
                 return self._explanation(place, statement), parameters
             return self._result(place, statement, rows)
 
-    def _result(self, place: Workplace, statement: Statement, rows: Any) -> Shown:  # noqa: ANN401
+    def _result(self, place: Workplace, statement: Statement, rows: Any) -> Query:  # noqa: ANN401
         match statement:
-            case CreateModel() | RetrainModel() | BacktestModel() | ImportModel():
+            case CreateModel() | BacktestModel() | ImportModel():
                 return queries.text(f"catalog/{RECORDS[type(statement)]}"), [
                     _version(place, statement, rows).version_id
                 ]
+            case RetrainModel():
+                found = _version(place, statement, rows)
+                return queries.text("catalog/retrained"), [found.version_id, found.version == statement.version]
             case EvaluateModel(name, number, query) if query is not None:
                 return _values(EVALUATION, _late("inquiry").evaluate(place, name, number, rows))
-            case ExportModel(name, number, path):
-                size = _late("archive").write(place, name, number, path)
-                return "SELECT ? AS model, ? AS file, ? AS bytes", [name, path, size]
+            case ExportModel(name, number, path, texts):
+                keeps_rows = options.only_flag("rows", _constants(place.cursor, texts), default=True)
+                written = _late("archive").write(place, name, number, path, keeps_rows=keeps_rows)
+                return queries.text("catalog/exported"), [name, path, written.size, written.rows]
             case EvaluateModel(name, number) | ExplainModel(name, number):
                 return _stored(Catalog(place.cursor, place.database), statement, name, number)
         return _alter(place, statement)
@@ -310,6 +350,22 @@ class Connection:
     def _database(self) -> str:
         return str(self._native.execute("SELECT current_database()").fetchall()[0][0])
 
+    @contextmanager
+    def _advised(self, _text: str) -> Iterator[None]:
+        """Say how the functions of a model are called where an error of DuckDB's does not."""
+        try:
+            yield
+        except duckdb.Error as error:
+            advised = self._advice(error, _text)
+            if advised is None:
+                raise
+            raise type(error)(advised) from error
+
+    def _advice(self, error: duckdb.Error, text: str) -> str | None:
+        with suppress(duckdb.Error, SqlmlError), self._workplace(self._database()) as place:
+            return advice.of(error, text, Catalog(place.cursor, place.database))
+        return None
+
     def _refuse_in_transaction(self, what: str) -> None:
         ids = {self._native.execute("SELECT txid_current()").fetchall()[0] for _ in range(2)}
         if len(ids) == 1:  # outside of a transaction each statement has its own
@@ -334,6 +390,23 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
     return version
 
 
+def _asked(
+    place: Workplace, store: Catalog, statement: CreateModel | RetrainModel
+) -> tuple[dict[str, object], str | None, bool]:
+    """The options of the model that a statement makes, its query, and whether it may exist."""
+    values = _constants(place.cursor, statement.options)
+    if isinstance(statement, CreateModel):
+        return values, statement.query, statement.is_replace
+    options.flag("gate", values.pop("gate", False))
+    version = store.version(statement.name)
+    return {**vars(version.options), **values}, version.query, True
+
+
+def _streams(statement: Statement) -> bool:
+    """Whether the result of a statement of ours is as large as a query of the user's."""
+    return isinstance(statement, ExplainModel) and statement.query is not None
+
+
 def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # noqa: ANN401
     name, is_replace = statement.name, statement.is_replace
     store = Catalog(place.cursor, place.database)
@@ -349,13 +422,13 @@ def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # 
     return made
 
 
-def _show(store: Catalog, statement: ShowModels | DescribeModel) -> Shown:
+def _show(store: Catalog, statement: ShowModels | DescribeModel) -> Query:
     if isinstance(statement, DescribeModel):
         return queries.text("catalog/report"), [store.version(statement.name, statement.version).version_id]
     return queries.text(f"catalog/show_models{'' if store.schema_version else '_empty'}"), [statement.pattern]
 
 
-def _stored(store: Catalog, statement: Statement, name: str, number: int | None) -> Shown:
+def _stored(store: Catalog, statement: Statement, name: str, number: int | None) -> Query:
     version = store.version(name, number)
     if isinstance(statement, EvaluateModel):
         return queries.text("catalog/evaluation"), [version.version_id, version.method]
@@ -363,7 +436,7 @@ def _stored(store: Catalog, statement: Statement, name: str, number: int | None)
     return queries.text("catalog/explain", report=queries.text("catalog/report")), [version.version_id]
 
 
-def _alter(place: Workplace, statement: Statement) -> Shown:
+def _alter(place: Workplace, statement: Statement) -> Query:
     match statement:
         case DropModel(name, if_exists, number):
             lifecycle.drop(place, name, number, if_exists=if_exists)
@@ -377,7 +450,7 @@ def _alter(place: Workplace, statement: Statement) -> Shown:
     raise AssertionError(statement)
 
 
-def _values(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> Shown:
+def _values(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> Query:
     """Rows as a query with parameters."""
     row = f"({', '.join(f'?::{kind}' for kind in columns.values())})"
     listed = ", ".join([row] * len(rows))

@@ -35,17 +35,17 @@ class CatalogError(SqlmlError):
 
 
 def did_you_mean(asked: str, known: Iterable[str], kind: str) -> str:
-    """The second half of an error: what exists, and the nearest guess.
+    """The second half of an error: the nearest guess, and what exists.
 
     >>> did_you_mean("chrun", ["churn", "clv"], "models")
-    ' Models: churn, clv. Did you mean churn?'
+    ' Did you mean churn? Models: churn, clv.'
     """
     names = sorted(known)
     if not names:
         return f" There are no {kind}."
     close = get_close_matches(asked.lower(), names, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
-    return f" {kind.capitalize()}: {', '.join(names)}.{hint}"
+    return f"{hint} {kind.capitalize()}: {', '.join(names)}."
 
 
 def first_line(error: Exception) -> str:

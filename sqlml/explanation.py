@@ -39,6 +39,25 @@ def background(data: Arrays, outputs: Vector) -> Vector:
     return data.inputs[np.argsort(outputs[:, 0], kind="stable")[places.astype(int)]]
 
 
+def average(rows: Vector, encoder: Encoder) -> Vector:
+    """As many rows, each the average one: the mean of a number, the most frequent level of a category."""
+    places = zip(encoder.columns, rows.T, strict=True)
+    middle = [_most_frequent(values) if column.is_category else _mean(values) for column, values in places]
+    return np.tile(np.array(middle, np.float32), (len(rows), 1))
+
+
+def _mean(values: Vector) -> float:
+    """Of what is known; NaN where nothing is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def _most_frequent(codes: Vector) -> float:
+    """Missing ones count as one more level."""
+    levels, counts = np.unique(codes, return_counts=True)
+    return float(levels[counts.argmax()])
+
+
 def effects(
     output: Callable[[jax.Array], jax.Array], encoder: Encoder, rows: Vector
 ) -> Callable[[jax.Array], jax.Array]:

@@ -170,5 +170,8 @@ def explanation(store: Catalog, version: Version, query: str) -> str:
     answer = store.main_function(version.version_id) + of_classes
     if isinstance(version.options, BehaviorOptions):
         udf = registry.udf_name(version.main_kind, version.version_id)
-        return queries.text("catalog/explain_customers", query=query, udf=udf, answer=identifier(answer), **names)
+        moment = queries.asked_moment(version.silence)
+        return queries.text(
+            "catalog/explain_customers", query=query, udf=udf, answer=identifier(answer), moment=moment, **names
+        )
     return queries.text("catalog/explain_rows", query=query, answer=identifier(answer), **names)

@@ -115,6 +115,17 @@ def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) ->
             store.delete_version(version.version_id)
 
 
+def require_new(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, *, is_replace: bool) -> None:
+    """Check that a model of this name may be made.
+
+    Raises:
+        ModelError: The database is read-only, or the model exists.
+    """
+    require_writable(cursor)
+    if not is_replace and name in store.models():
+        raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
+
+
 def require_free(
     cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, wanted: Sequence[str], *, is_replace: bool
 ) -> None:
@@ -123,9 +134,7 @@ def require_free(
     Raises:
         ModelError: The database is read-only, the model exists, or a function of that name does.
     """
-    require_writable(cursor)
-    if not is_replace and name in store.models():
-        raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
+    require_new(cursor, store, name, is_replace=is_replace)
     owned = store.owned_functions(name)
     for function in wanted:
         query = """SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)

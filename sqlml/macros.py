@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,20 @@ from sqlml.tasks import Task
 from sqlml.transforms import FLAG, Calibration, Column, Encoder
 
 
-def feature_sql(frame: Frame, encoder: Encoder) -> tuple[str, str]:
-    """The composed feature queries of a behaviour model: everyone at a moment, and the pairs of a relation."""
+@dataclass(frozen=True)
+class FeatureSql:
+    """The composed feature queries of a behaviour model: everyone at a moment, one pair, the pairs of a relation."""
+
+    at_moment: str
+    of_pair: str
+    of_relation: str
+
+
+def feature_sql(frame: Frame, encoder: Encoder) -> FeatureSql:
+    """The queries that give the inputs of the encoder."""
     select = f"SELECT customer_id AS {queries.KEY}, as_of AS {queries.AS_OF}, {fields(encoder)} AS {queries.STRUCT}"
     of_relation = queries.features_of(frame, queries.text("binding/asked"), select)
-    return queries.features_at(frame, select), of_relation
+    return FeatureSql(queries.features_at(frame, select), queries.features_for(frame, select), of_relation)
 
 
 def fields(encoder: Encoder) -> str:
@@ -57,7 +67,6 @@ EXTRAS = {
 
 def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> Iterator[str]:
     """The statements that make the macros of a behaviour model."""
-    at_moment, of_relation = feature_sql(frame, new.encoder)
     internal, target = catalog.internal_macros(new.version_id), new.encoder.target
     (kind, main, _), (_, function_at, _), *others = new.functions
     udf = registry.udf_name(kind, new.version_id)
@@ -65,14 +74,17 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
     shared = {**internal, "main": _name(new, main), "udf": answer, "key_type": str(new.key_type),
               "parameter_type": _parameter_type(str(new.key_type))}  # fmt: skip
     yield queries.text("functions/latest")
-    yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
+    yield queries.text(
+        "functions/features", silence=str(new.silence), **vars(feature_sql(frame, new.encoder)), **internal
+    )
     if target.kind == "segment":
         moves = _name(new, new.model + catalog.MOVES)
         yield queries.text("functions/segment", formula=_segment(new), moves=moves, **_segment_names(new), **internal)
     yield queries.text(
         "functions/by_customer", function=_name(new, main), answer=answer, argument="", given="", **shared
     )
-    yield queries.text("functions/by_relation", function_at=_name(new, function_at), argument="", given="", **shared)
+    yield queries.text("functions/by_relation", function_at=_name(new, function_at), argument="", given="",
+                       moment=queries.asked_moment(new.silence), **shared)  # fmt: skip
     if target.kind != "segment":
         values = [_values([c for c in new.encoder.columns if c.source == source]) for source in new.encoder.sources]
         yield _explain(new, f"ml.{internal['explanation']}", values, ROW, f"{ROW} IS NOT NULL")
@@ -98,7 +110,6 @@ def of_behavior(new: NewVersion, frame: Frame, conformal: Conformal | None) -> I
 
 def of_recommender(new: NewVersion, frame: Frame, candidates: str | None) -> Iterator[str]:
     """The statements that make the macros of a recommender."""
-    at_moment, of_relation = feature_sql(frame, new.encoder)
     internal, item_type = catalog.internal_macros(new.version_id), frame.behavior.events["item_id"]
     main, function_at, score, similar = (_name(new, function) for _, function, _ in new.functions)
     kinds = ("candidates", *(kind for kind, _, _ in new.functions))
@@ -109,7 +120,9 @@ def of_recommender(new: NewVersion, frame: Frame, candidates: str | None) -> Ite
             "recommend/candidates", condition=candidates, item=queries.item_text(frame.behavior), **udfs
         )
     yield queries.text("functions/latest")
-    yield queries.text("functions/features", at_moment=at_moment, of_relation=of_relation, **internal)
+    yield queries.text(
+        "functions/features", silence=str(new.silence), **vars(feature_sql(frame, new.encoder)), **internal
+    )
     yield queries.text(
         "functions/recommend", main=main, score=score, similar=similar, item_type=item_type,
         item_parameter=_parameter_type(item_type), key_type=str(new.key_type),
@@ -117,7 +130,7 @@ def of_recommender(new: NewVersion, frame: Frame, candidates: str | None) -> Ite
     )  # fmt: skip
     yield queries.text(
         "functions/by_relation", main=main, function_at=function_at, udf=f"ml.{internal['answers']}",
-        argument=", k BIGINT := 10", given=", k", **internal,
+        argument=", k BIGINT := 10", given=", k", moment=queries.asked_moment(new.silence), **internal,
     )  # fmt: skip
 
 
@@ -307,7 +320,9 @@ def _matrix(conformal: Conformal) -> str:
 
 
 def _parameter_type(key_type: str) -> str:
-    """Any integer is taken for an integer id: a literal or a range is BIGINT, whatever the column is."""
+    """Any integer is taken for an integer id (a literal is BIGINT, whatever the column is), and a text for an ENUM."""
     if key_type in ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"):
         return "BIGINT"
+    if key_type.startswith("ENUM"):
+        return "VARCHAR"
     return "HUGEINT" if key_type == "UBIGINT" else key_type

@@ -207,6 +207,39 @@ class QueryOptions(ModelOptions):
     )
 
 
+ELSEWHERE = {
+    "model_type": "task: classification, regression or segment with AS query; churn, clv, segment or recommend without",
+    "problem_type": "task = 'classification' or 'regression'",
+    "input_label_cols": "label = 'column'",
+    "target": "label = 'column'",
+    "data_split_method": "split = 'random', 'time' or 'custom'",
+    "data_split_eval_fraction": "test_fraction = 0.2",
+    "data_split_test_fraction": "test_fraction = 0.2",
+    "test_size": "test_fraction = 0.2",
+    "data_split_col": "split_column = 'column'",
+    "num_clusters": "k",
+    "n_clusters": "k",
+    "max_iterations": "epochs",
+    "max_iter": "epochs",
+    "learn_rate": "learning_rate",
+    "ls_init_learn_rate": "learning_rate",
+    "l2_reg": "weight_decay",
+    "l1_reg": "weight_decay, which is of squares: there is no L1 penalty",
+    "early_stop": "patience: training always stops early",
+    "min_rel_progress": "patience: training always stops early",
+    "hidden_units": "width",
+    "num_trials": "trials, with search = 'random'",
+    "hparam_tuning_algorithm": "search = 'grid' or 'random'",
+    "max_runtime": "budget = '5 minutes'",
+    "auto_class_weights": "not needed, as probabilities are calibrated: threshold says which rows are positive",
+    "class_weights": "not needed, as probabilities are calibrated: threshold says which rows are positive",
+    "algorithm": "method",
+    "random_state": "seed",
+    "user_col": "customer_id of behavior.events",
+    "item_col": "item_id of behavior.events",
+    "rating_col": "event_weights, by the type of an event",
+}
+"""Options of BigQuery ML, Redshift ML, PostgresML and scikit-learn → what stands for them here."""
 Kind = TypeVar("Kind", bound=ModelOptions)
 
 
@@ -248,9 +281,7 @@ def is_list(value: object, kind: type[ModelOptions], name: str) -> TypeGuard[Seq
 def make(kind: type[Kind], values: Mapping[str, object]) -> Kind:
     """Check names and values; every mistake is an `OptionError` that shows what exists."""
     known = fields(kind)
-    for name in values:
-        if name not in known:
-            raise OptionError(f"There is no option '{name}'." + did_you_mean(name, known, "options"))
+    require_known(kind, values)
     return kind(**{name: _convert(known[name], value) for name, value in values.items()})
 
 
@@ -279,6 +310,25 @@ def require_used(kind: type[ModelOptions], given: Iterable[str], task: str, meth
 
 def _listed(what: str, names: Sequence[str]) -> str:
     return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def require_known(kind: type[ModelOptions], names: Iterable[str]) -> None:
+    """Check the names of options.
+
+    Raises:
+        OptionError: There is none of a name; it says what another product's is called here.
+    """
+    known = fields(kind)
+    for name in names:
+        if name in known:
+            continue
+        if name in ELSEWHERE:
+            raise OptionError(f"There is no option '{name}'. Here it is {ELSEWHERE[name]}.")
+        other = QueryOptions if kind is BehaviorOptions else BehaviorOptions
+        if name in fields(other):
+            whose = "rows: add AS query" if other is QueryOptions else "customers and time: leave out AS query"
+            raise OptionError(f"Option {name} is one of a model of {whose}." + did_you_mean(name, known, "options"))
+        raise OptionError(f"There is no option '{name}'." + did_you_mean(name, known, "options"))
 
 
 def _convert(spec: dataclasses.Field[Any], value: object) -> Any:  # noqa: ANN401
@@ -330,6 +380,17 @@ def flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise OptionError(f"Option {name} = {value!r} must be true or false.")
     return value
+
+
+def only_flag(name: str, values: Mapping[str, object], *, default: bool) -> bool:
+    """The one option that a statement has.
+
+    Raises:
+        OptionError: There is another, or it is neither true nor false.
+    """
+    if strange := values.keys() - {name}:
+        raise OptionError(f"There is no option '{min(strange)}' here. Options: {name}.")
+    return flag(name, values.get(name, default))
 
 
 def _has_unit(value: object) -> bool:

@@ -31,6 +31,7 @@ from sqlml import (
     macros,
     options,
     planning,
+    queries,
     recommendations,
     recommender,
     rehearsal,
@@ -38,7 +39,8 @@ from sqlml import (
     segments,
     tabular,
 )
-from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, Catalog, Gate, NewVersion, Version, internal_macros
+from sqlml.behavior import Facts
+from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, SILENCE, Catalog, Gate, NewVersion, Version, internal_macros
 from sqlml.conformal import Conformal
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
@@ -53,7 +55,7 @@ from sqlml.reading import Reading
 from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
 from sqlml.tabular import Learned
-from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, TASKS, require_used
+from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, TASKS, Task, require_used
 from sqlml.training import Stage, Watch
 from sqlml.transforms import Calibration, Column, Encoder, Target
 from sqlml.udf import BUCKETS, Answer, Forward
@@ -85,15 +87,20 @@ def create_behavior_model(
     started = time.monotonic()
     chosen = options.make(BehaviorOptions, values)
     store = Catalog(place.cursor, place.database)
-    if chosen.task == RECOMMEND.name:
-        require_used(chosen, values, RECOMMEND)
+    task = planning.require_learnable(chosen)
+    if task is not None:
+        require_used(chosen, values, task)
+    _require_free(place, store, name, task, is_replace=is_replace)
+    if task is RECOMMEND:
         return _create_recommender(place, store, name, chosen, is_replace=is_replace, is_gated=rival is not None)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
         require_used(chosen, values, recipe.task)
-        functions = recipe.task.named(name)
-        lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
+        fingerprint = _fingerprint(place.cursor, plan.known)
+        if rival is not None and _is_unchanged(store, rival, chosen, fingerprint):
+            return rival
+        _require_free(place, store, name, recipe.task, is_replace=is_replace)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, options=tested.options))
@@ -113,9 +120,9 @@ def create_behavior_model(
         options=recipe.options,
         key_type=recipe.source.frame.behavior.events["customer_id"],
         encoder=encoder,
-        input_sql=macros.feature_sql(recipe.source.frame, encoder)[0],
+        input_sql=macros.feature_sql(recipe.source.frame, encoder).at_moment,
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**vars(plan.known)},
+        fingerprint=fingerprint,
         seconds=time.monotonic() - started,
         comparison=tested.comparison,
         leaks=leaks.record(trained.leaks),
@@ -130,7 +137,7 @@ def create_behavior_model(
         gate=_gate(rival, before, tested, tested.target),
         warnings=[*tested.warnings, *_warnings(plan, trained), *segments.note(tested.trials)],
         training_log=trained.state.log,
-        functions=functions,
+        functions=recipe.task.named(name),
         trials=_trials(tested.trials),
         segments=segmented.rows if segmented else (),
         profiles=segmented.profiles if segmented else (),
@@ -151,9 +158,8 @@ def _create_recommender(
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         source = recommendations.frame(place.cursor, chosen)
         known = behavior.facts(place.cursor)
+        fingerprint = _fingerprint(place.cursor, known)
         as_of = planning.moment(place.cursor, known, chosen)
-        functions = RECOMMEND.named(name)
-        lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in functions], is_replace=is_replace)
         learned = recommendations.learn(place.cursor, source, chosen, as_of, stage)
     (column,) = learned.encoder.columns
     new = NewVersion(
@@ -164,19 +170,31 @@ def _create_recommender(
         options=learned.options,
         key_type=source.behavior.events["customer_id"],
         encoder=learned.encoder,
-        input_sql=macros.feature_sql(source, learned.encoder)[0],
+        input_sql=macros.feature_sql(source, learned.encoder).at_moment,
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**vars(known)},
+        fingerprint=fingerprint,
         seconds=time.monotonic() - started,
         weights=learned.weights,
         features=[(column.source, True, f"{len(column.levels):,} items")],
         trials=_trials(learned.trials),
         warnings=(),
         training_log=(),
-        functions=functions,
+        functions=RECOMMEND.named(name),
     )
     statements = list(macros.of_recommender(new, source, chosen.candidates))
     return _publish(place, store, new, statements, is_replace=is_replace)
+
+
+def _fingerprint(cursor: duckdb.DuckDBPyConnection, known: Facts) -> dict[str, object]:
+    """What the behaviour tables hold."""
+    return {**vars(known), SILENCE: behavior.silence(cursor), **behavior.checksums(cursor, behavior.read(cursor))}
+
+
+def _is_unchanged(store: Catalog, version: Version, chosen: ModelOptions, fingerprint: Mapping[str, object]) -> bool:
+    """Whether a version was trained with these options on these very data: there is nothing to compare it with."""
+    stored = store.fingerprint(version.version_id)
+    sums = {name: value for name, value in fingerprint.items() if name.endswith("checksum")}
+    return version.options == chosen and sums.items() <= stored.items()
 
 
 def _numbers_so_far(store: Catalog, name: str, plan: Plan) -> str | None:
@@ -211,6 +229,25 @@ def _conformal(plan: Plan, tested: Tested, trained: Run, new: NewVersion) -> Con
     return found
 
 
+def _require_free(place: Workplace, store: Catalog, name: str, task: Task | None, *, is_replace: bool) -> None:
+    """Check the names that a model of the task would take; where it is not known yet, that of the model."""
+    functions = [function for _, function, _ in task.named(name)] if task else []
+    lifecycle.require_free(place.cursor, store, name, functions, is_replace=is_replace)
+
+
+def require_learnable(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> None:
+    """Check what can be checked of a query model before its query runs.
+
+    Raises:
+        SqlmlError: An option is wrong, or a name is taken.
+    """
+    recipes = search.plan(values)
+    task = tabular.require_learnable(recipes)
+    if task is not None:
+        require_used(recipes[0], values, task, [recipe.method for recipe in recipes])
+    _require_free(place, Catalog(place.cursor, place.database), name, task, is_replace=is_replace)
+
+
 def create_query_model(
     place: Workplace,
     name: str,
@@ -240,16 +277,20 @@ def create_query_model(
     asked = recipes[0]
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
+    tabular.require_label(rows.schema.names, asked)
     types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
         return _create_row_segments(
             place, store, name, asked, values, types, query, is_replace=is_replace, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
+    checksum = queries.checksum(place.cursor, tabular.ROWS)
+    if rival is not None and len(recipes) == 1 and _is_unchanged(store, rival, asked, {"checksum": checksum}):
+        return rival
     given, drawn = tabular.draw(place.cursor, types, asked, target)
     task = QUERY_TASKS[target.kind]
     require_used(asked, values, task, [recipe.method for recipe in recipes])
-    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
+    _require_free(place, store, name, task, is_replace=is_replace)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
         before = tabular.learn(place.cursor, types, target, [_like(rival, asked)], seconds, stage) if rival else None
@@ -266,7 +307,7 @@ def create_query_model(
         encoder=learned.encoder,
         input_sql=macros.fields(learned.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**given, "rows_learnt_from": learned.n_rows},
+        fingerprint={**given, "rows_learnt_from": learned.n_rows, "checksum": checksum},
         seconds=time.monotonic() - started,
         weights=weights,
         features=_features(learned.encoder, learned.dropped, learned.readings),
@@ -299,7 +340,6 @@ def _create_row_segments(
     if is_gated:
         raise OptionError("Segments of rows have no later to be judged by, and so no gate. Retrain without gate.")
     require_used(asked, values, task)
-    lifecycle.require_free(place.cursor, store, name, [f for _, f, _ in task.named(name)], is_replace=is_replace)
     given, drawn = tabular.draw(place.cursor, types, asked)
     with place.progress(f"Training {name}") as stage:
         so_far = _row_numbers_so_far(store, name)
@@ -346,6 +386,9 @@ def retrain(
         version: The promoted one of its model.
         values: Options that change; `gate`: promote the new version only where it is not worse.
         rows: Of a query model: what its query gives now.
+
+    Returns:
+        The new version; with a gate, the same one where neither options nor data have changed.
     """
     name, changed = version.model, dict(values)
     rival = version if options.flag("gate", changed.pop("gate", False)) else None

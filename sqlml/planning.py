@@ -67,6 +67,7 @@ def of(cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions) -> Plan:
     Raises:
         SqlmlError: They ask for what does not exist or cannot be learnt.
     """
+    require_learnable(chosen)
     relations = behavior.read(cursor)
     behavior.require_sound(cursor, relations)
     known = behavior.facts(cursor)
@@ -181,6 +182,24 @@ def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str,
     return found
 
 
+def require_learnable(chosen: BehaviorOptions) -> Task | None:
+    """Check the options before any event is read. Returns the task where the label need not be seen to know it.
+
+    Raises:
+        OptionError: There is no such task, or it has no such method.
+    """
+    if chosen.predict is not None and (chosen.task is not None or chosen.active_event is not None):
+        raise OptionError("PREDICT says what to predict: leave out the options task and active_event.")
+    task = _named_task(chosen.task or "churn") if chosen.predict is None else None
+    methods = [method for each in TARGET_TASKS.values() for method in each.methods]
+    if task is not None and chosen.method != "auto":
+        require_method(task, chosen.method)
+    elif task is None and chosen.method not in ("auto", *methods):
+        raise OptionError(f"PREDICT has no method '{chosen.method}'." + did_you_mean(
+            chosen.method, set(methods), "methods"))  # fmt: skip
+    return task
+
+
 def task_of(chosen: BehaviorOptions, label: Label) -> Task:
     """The row of the table of tasks.
 
@@ -188,8 +207,6 @@ def task_of(chosen: BehaviorOptions, label: Label) -> Task:
         OptionError: There is no such task, or it has no such method.
     """
     if chosen.predict is not None:
-        if chosen.task is not None or chosen.active_event is not None:
-            raise OptionError("PREDICT says what to predict: leave out the options task and active_event.")
         task = TARGET_TASKS["binary" if label.is_binary else "value"]
     else:
         task = _named_task(chosen.task or "churn")

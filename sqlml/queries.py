@@ -24,7 +24,9 @@ _READS = re.compile(r"\bFROM history\b")
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 MONEY = "DECIMAL(38, 8)"
 """Amounts up to 1e15 in hundred-millionths; a sum of 1e15 of them fits."""
-KEY, AS_OF, STRUCT, MOMENT, ROW = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row"))
+KEY, AS_OF, STRUCT, MOMENT, ROW, CUSTOMER = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row", "arg"))
+PAIR = f"{CUSTOMER}, {MOMENT}"
+"""The parameters that are one customer and one moment."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ def nodes(tree: object) -> Iterator[Mapping[str, Any]]:
             yield from nodes(each)
 
 
+def checksum(cursor: Any, relation: str) -> str:  # noqa: ANN401
+    """Of everything that stands in the rows of a relation, in whatever order; `cursor` is any DuckDB connection."""
+    return str(cursor.execute(f"SELECT sum(hash({ROW})) FROM {relation} {ROW}").fetchall()[0][0])
+
+
 @cache
 def read(path: str) -> SqlFile:
     """The file `sql/<path>.sql`.
@@ -145,6 +152,25 @@ def features_at(frame: Frame, select: str) -> str:
 def features_of(frame: Frame, asked: str, select: str) -> str:
     """`select` over all feature columns of the pairs (customer_id, as_of) that the query `asked` gives."""
     return _compose(frame, [("asked", asked), ("history", history_of(frame.behavior))], select)
+
+
+def features_for(frame: Frame, select: str) -> str:
+    """`select` over all feature columns of the customer `__sqlml_arg` at the moment `__sqlml_t` (macro parameters).
+
+    The pair is joined with the events by an equality, so that columns can stand for both.
+    """
+    return _told_apart(features_of(frame, text("binding/asked_pair"), select))
+
+
+def asked_moment(silence: int | None) -> str:
+    """The moment of a row of a user's relation: its as_of in UTC, or the newest; an error where that is out of reach.
+
+    A version of an earlier release knows of no silence, and answers at any moment.
+    """
+    moment = "coalesce(ml.utc(as_of), newest.as_of)"
+    if silence is None:
+        return moment
+    return f"CASE WHEN ml.in_reach(ml.utc(as_of), newest.as_of, {silence}) THEN {moment} END"
 
 
 def history_of(behavior: Behavior) -> str:

@@ -273,14 +273,17 @@ def _segments(source: _Source, version: Version, kind: str) -> Row | None:
     rows = source.rows("FROM ml.segments_of($1)")
     return {
         "rows": rows,
-        "figures": [_map(source, version, kind)],
+        "figures": _map(source, version, kind),
         "profiles": _profiles(source.rows(queries.text("report/heat")), [row["segment"] for row in rows]),
         "moves": _moves(source.rows(queries.text("report/moves"))),
     }
 
 
-def _map(source: _Source, version: Version, kind: str) -> Figure:
+def _map(source: _Source, version: Version, kind: str) -> list[Figure]:
+    """A picture of some rows; none where the model was imported without them."""
     weights = Catalog(source.cursor, version.database).weights(version.version_id)
+    if not len(weights[MAP_INPUTS]):
+        return []
     points = projection.plane(kind, weights[MAP_INPUTS], version.encoder)
     drawn = {
         "x": points[:, 0].tolist(),
@@ -289,7 +292,7 @@ def _map(source: _Source, version: Version, kind: str) -> Figure:
     }
     how = "t-SNE" if kind == "tsne" else "the first two principal components"
     note = f"{len(points):,} of the rows by {how} of their standardised columns, in the colour of their segment."
-    return Figure("Map", note, Markup(charts.plane(drawn)))
+    return [Figure("Map", note, Markup(charts.plane(drawn)))]
 
 
 def _profiles(rows: list[Row], segments: list[int]) -> Row:

@@ -21,9 +21,10 @@ from sqlml import behavior, queries
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError
 from sqlml.options import QueryOptions
-from sqlml.queries import ROW, identifier, literal
+from sqlml.queries import identifier, literal
 
 if TYPE_CHECKING:
+    from sqlml.catalog import Version
     from sqlml.training import Watch
 
 PART_EVENTS, PART_CUSTOMERS = 10_000_000, 500_000
@@ -94,16 +95,15 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
 
     Raises:
         ModelError: There is no such model, or it is one of rows.
+        DataError: No event is known at the moment.
+        duckdb.Error: The moment lies further after the newest event than the log is silent.
     """
     version = con.catalog().version(model)
     if isinstance(version.options, QueryOptions):
         raise ModelError(
             f"{model} is a model of rows, not of customers: FROM ml.predict('{model}', 'SELECT ...') scores rows."
         )
-    asked = queries.text("binding/utc", text=literal(as_of)) if as_of else "SELECT as_of FROM ml.latest"
-    moment = con.execute(f"SELECT ({asked})::VARCHAR").fetchall()[0][0]
-    if moment is None:
-        raise DataError("behavior.events holds no event up to now, so there is no moment to score at: give --as-of.")
+    moment = _moment(con, version, as_of)
     relations = behavior.read(con.native)
     everyone = queries.text(f"functions/all_ids{'_with_customers' if relations.customers else ''}")
     given = {"as_of": moment, "events": PART_EVENTS, "customers": PART_CUSTOMERS, "whole": PART_EVENTS * PART_CUSTOMERS}
@@ -112,15 +112,26 @@ def job(con: Connection, model: str, as_of: str | None) -> Job:
     query = """SELECT count(*), coalesce(bit_xor(hash(customer_id)), 0)::VARCHAR, coalesce(max(part), 0) + 1
                FROM temp.sqlml_customers"""
     customers, ids, parts = con.execute(query).fetchall()[0]
-    attributes = _checksum(con, "behavior.customers") if relations.customers else ""
-    items = _checksum(con, "behavior.items") if relations.items else ""
-    events = _checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
+    attributes = queries.checksum(con, "behavior.customers") if relations.customers else ""
+    items = queries.checksum(con, "behavior.items") if relations.items else ""
+    events = queries.checksum(con, f"(FROM behavior.events WHERE event_time <= TIMESTAMP {literal(moment)})")
     return Job(model, version.version, version.version_id, moment, parts, customers, ids, attributes, items, events)
 
 
-def _checksum(con: Connection, relation: str) -> str:
-    """Of everything that stands in the rows, in whatever order."""
-    return str(con.execute(f"SELECT sum(hash({ROW})) FROM {relation} {ROW}").fetchall()[0][0])
+def _moment(con: Connection, version: Version, as_of: str | None) -> str:
+    """The moment to score at: the one asked for, in UTC, or the newest event."""
+    query = queries.text("functions/scored_at", moment=queries.asked_moment(version.silence))
+    asked = f"SELECT {queries.text('binding/utc', text=literal(as_of))}::VARCHAR" if as_of else "SELECT NULL"
+    try:
+        given = {"as_of": con.execute(asked).fetchall()[0][0]}
+    except duckdb.ConversionException as error:
+        raise DataError(f"--as-of {as_of} is no time: write 2025-06-01 or 2025-06-01T12:00, in UTC.") from error
+    moment, first, is_known = con.execute(query, given).fetchall()[0]
+    if moment is None or first is None:
+        raise DataError("behavior.events holds no event up to now, so there is nothing to score.")
+    if not is_known:
+        raise DataError(f"No event is known at {moment}: the first one is of {first}. Give a later --as-of.")
+    return str(moment)
 
 
 def score(con: Connection, todo: Job, sink: Sink, watch: Watch, done: int) -> None:

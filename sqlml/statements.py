@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
@@ -27,7 +27,7 @@ DESCRIBE_FORM = "DESCRIBE MODEL name [VERSION n]"
 ALTER_FORM = "ALTER MODEL name PROMOTE VERSION n | ROLLBACK | RENAME TO new_name | RETRAIN [OPTIONS (gate = true, ...)]"
 EVALUATE_FORM = "EVALUATE MODEL name [VERSION n] [ON query]"
 EXPLAIN_FORM = "EXPLAIN MODEL name [VERSION n] [FOR query]"
-EXPORT_FORM = "EXPORT MODEL name [VERSION n] TO 'file.sqlml'"
+EXPORT_FORM = "EXPORT MODEL name [VERSION n] TO 'file.sqlml' [OPTIONS (rows = false)]"
 IMPORT_FORM = "IMPORT [OR REPLACE] MODEL name FROM 'file.sqlml'"
 BACKTEST_FORM = "BACKTEST MODEL name FROM time TO time EVERY 30 DAYS"
 FORMS = (
@@ -122,11 +122,12 @@ class ExplainModel:
 
 @dataclass(frozen=True)
 class ExportModel:
-    """EXPORT MODEL ... TO."""
+    """EXPORT MODEL ... TO, with the option `rows`: whether rows of inputs go along."""
 
     name: str
     version: int | None
     path: str
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -332,7 +333,8 @@ class _Parser:
     def _export(self) -> ExportModel:
         name, version = self._model(EXPORT_FORM), self._version(EXPORT_FORM)
         self._expect("TO", EXPORT_FORM)
-        statement = ExportModel(name, version, self._text(EXPORT_FORM))
+        path = self._text(EXPORT_FORM)
+        statement = ExportModel(name, version, path, self._options(EXPORT_FORM) if self._take("OPTIONS") else {})
         self._finish(EXPORT_FORM)
         return statement
 

@@ -38,7 +38,7 @@ from sqlml.queries import ROW, identifier, literal
 from sqlml.reading import Reading
 from sqlml.search import Attempt, Trial
 from sqlml.segments import Segmented
-from sqlml.tasks import METHODS, QUERY_TASKS
+from sqlml.tasks import METHODS, QUERY_TASKS, SEGMENT, Task
 from sqlml.training import Stage, together
 from sqlml.transforms import Calibration, Encoder, Target
 
@@ -82,6 +82,40 @@ class Learned:
     comparison: str
     leaks: Sequence[Finding]
     readings: Mapping[str, Reading]
+
+
+def require_learnable(recipes: Sequence[QueryOptions]) -> Task | None:
+    """Check the options before any row is read. Returns the task where the label need not be seen to know it.
+
+    Raises:
+        OptionError: There is no such task, it has no such method, or the label is not named.
+    """
+    asked, known = recipes[0], tuple(dict.fromkeys(task.name for task in QUERY_TASKS.values()))
+    if asked.task not in (None, *known):
+        raise OptionError(f"A query model has no task '{asked.task}'." + did_you_mean(str(asked.task), known, "tasks"))
+    if asked.task != SEGMENT.name and asked.label is None:
+        raise OptionError("Option label is missing: which column to predict, e.g. label = 'churned'.")
+    fitting = [task for task in QUERY_TASKS.values()
+               if task.name == asked.task or (asked.task is None and task.name != SEGMENT.name)]  # fmt: skip
+    methods = {method for task in fitting for method in task.methods} | {"auto"}
+    for recipe in recipes:
+        if recipe.method not in methods:
+            what = f"Task {asked.task}" if asked.task else "A query model"
+            raise OptionError(
+                f"{what} has no method '{recipe.method}'." + did_you_mean(recipe.method, methods, "methods")
+            )
+    return fitting[0] if len({task.functions for task in fitting}) == 1 else None
+
+
+def require_label(names: Sequence[str], options: QueryOptions) -> None:
+    """Check that the query has the label among its columns, before any row is read.
+
+    Raises:
+        OptionError: It has not.
+    """
+    if options.label is not None and options.label not in names:
+        raise OptionError(f"The query has no column '{options.label}' for the label." + did_you_mean(
+            options.label, names, "columns"))  # fmt: skip
 
 
 def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: str = ROWS) -> dict[str, str]:
@@ -133,27 +167,20 @@ def target_of(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], optio
     """What the label is: by `task`, or by its type.
 
     Raises:
-        OptionError: The label is missing or cannot be what the task says.
+        OptionError: The label cannot be what the task says.
         DataError: Too few rows or classes have it.
     """
-    if options.label is None:
-        raise OptionError("Option label is missing: which column to predict, e.g. label = 'churned'.")
-    if options.label not in types:
-        raise OptionError(f"The query has no column '{options.label}' for the label." + did_you_mean(
-            options.label, types, "columns"))  # fmt: skip
+    name = str(options.label)
     read = _label_reading(cursor, types, options)
-    target = Target(expression=read.of(reading.text_of(_column(options.label))) if read else "")
-    label, is_number = label_of(target, options), read is not None or encoding.is_number(types[options.label])
+    target = Target(expression=read.of(reading.text_of(_column(name))) if read else "")
+    label, is_number = label_of(target, options), read is not None or encoding.is_number(types[name])
     query = queries.text("rows/label", rows=f"{ROWS} {ROW}", label=label, is_number=str(is_number))
     known, distinct = cursor.execute(query).fetchall()[0]
     if known < LEAST_ROWS:
         raise DataError(f"Rows with a label that is not NULL: {known:,}; {LEAST_ROWS} are the least.")
     if distinct < TWO:
         raise DataError(f"Every label in '{options.label}' is the same: nothing to tell apart.")
-    kind = types[options.label]
-    if options.task not in (None, "classification", "regression"):
-        raise OptionError(f"A query model has no task '{options.task}'." + did_you_mean(
-            str(options.task), ("classification", "regression", "segment"), "tasks"))  # fmt: skip
+    kind = types[name]
     if options.task == "classification" or (options.task is None and (not is_number or distinct <= TWO)):
         return _classes(cursor, kind, options)
     if not is_number:

@@ -164,7 +164,9 @@ def test_retraining_keeps_the_recipe_and_takes_the_rows_of_now():
             "CREATE MODEL m OPTIONS (label = 'y', key = 'id', method = 'logistic', folds = 2) AS FROM t"
         ).fetchall()
         con.execute(f"INSERT INTO t {ROWS.format(500, 900)}").fetchall()
-        assert con.execute("ALTER MODEL m RETRAIN OPTIONS (folds = 3)").fetchall() == [("m", 2, True, None, None, None)]
+        assert con.execute("ALTER MODEL m RETRAIN OPTIONS (folds = 3)").fetchall() == [
+            ("m", 2, True, None, None, None, "Promoted.")
+        ]
         query = "SELECT options->>'method', options->>'folds', fingerprint->>'rows' FROM ml.versions ORDER BY version"
         assert con.execute(query).fetchall() == [("logistic", "2", "500"), ("logistic", "3", "900")]
         with pytest.raises(OptionError, match=r"no option 'wdith'.*width"):
@@ -176,7 +178,7 @@ def test_retraining_keeps_the_recipe_and_takes_the_rows_of_now():
 
 def test_a_gate_promotes_what_is_not_worse(con):
     before = one(con, "SELECT m_score({'x': 700, 'kind': 'a'})")
-    _, number, is_promoted, metric, old, new = con.execute(
+    _, number, is_promoted, metric, old, new, _ = con.execute(
         "ALTER MODEL m RETRAIN OPTIONS (gate = true, exclude = ['x'])"
     ).fetchall()[0]
     assert (metric, is_promoted) == ("log_loss", False)
@@ -211,8 +213,8 @@ def test_the_gate_of_customers_draws_the_same_ones(shop):
 
 
 def test_the_gate_of_customers_rehearses_both_recipes(shop):
-    _, number, is_promoted, metric, old, new = shop.execute(
-        "ALTER MODEL churn RETRAIN OPTIONS (gate = true)"
+    _, number, is_promoted, metric, old, new, _ = shop.execute(
+        "ALTER MODEL churn RETRAIN OPTIONS (gate = true, versions_kept = 9)"
     ).fetchall()[0]
     assert is_promoted
     assert old == new == pytest.approx(

@@ -161,7 +161,7 @@ def test_training_is_refused_inside_a_transaction(shop):
 
 
 def test_drop_of_an_unknown_model_names_the_known_ones(shop):
-    with pytest.raises(ModelError, match=r"Models: churn\. Did you mean churn\?"):
+    with pytest.raises(ModelError, match=r"Did you mean churn\? Models: churn\."):
         shop.execute("DROP MODEL chrun")
     shop.execute("DROP MODEL IF EXISTS chrun").fetchall()
 

@@ -6,7 +6,7 @@ SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x) AS {answer},
 FROM (
     SELECT l.*
     FROM ml.latest newest, LATERAL (
-        SELECT r.*, coalesce(ml.utc(as_of), newest.as_of) AS __sqlml_as_of
+        SELECT r.*, {moment} AS __sqlml_as_of
         FROM query_table('__sqlml_asked') r) l
 ) asking
 LEFT JOIN ml.{features_of}('__sqlml_asked') f

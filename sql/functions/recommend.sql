@@ -5,14 +5,14 @@ CREATE OR REPLACE MACRO ml.{answers}(__sqlml_x, __sqlml_k) AS
 CREATE OR REPLACE MACRO main.{main}(__sqlml_arg {parameter_type}, k BIGINT := 10) AS ml.{answers}((
     SELECT __sqlml_x FROM ml.{features}((SELECT as_of FROM ml.latest)) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})), k),
 (__sqlml_arg {parameter_type}, __sqlml_t TIMESTAMP) AS ml.{answers}((
-    SELECT __sqlml_x FROM ml.{features}(__sqlml_t) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})), 10),
+    SELECT __sqlml_x FROM ml.{features_for}(TRY_CAST(__sqlml_arg AS {key_type}), __sqlml_t) WHERE ml.{in_reach}(__sqlml_t)), 10),
 (__sqlml_arg {parameter_type}, k BIGINT, __sqlml_t TIMESTAMP) AS ml.{answers}((
-    SELECT __sqlml_x FROM ml.{features}(__sqlml_t) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})), k);
+    SELECT __sqlml_x FROM ml.{features_for}(TRY_CAST(__sqlml_arg AS {key_type}), __sqlml_t) WHERE ml.{in_reach}(__sqlml_t)), k);
 CREATE OR REPLACE MACRO main.{score}(__sqlml_arg {parameter_type}, __sqlml_item {item_parameter}) AS {udf_affinity}((
     SELECT __sqlml_x FROM ml.{features}((SELECT as_of FROM ml.latest)) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})),
     (__sqlml_item)::VARCHAR),
 (__sqlml_arg {parameter_type}, __sqlml_item {item_parameter}, __sqlml_t TIMESTAMP) AS {udf_affinity}((
-    SELECT __sqlml_x FROM ml.{features}(__sqlml_t) WHERE __sqlml_key = TRY_CAST(__sqlml_arg AS {key_type})),
+    SELECT __sqlml_x FROM ml.{features_for}(TRY_CAST(__sqlml_arg AS {key_type}), __sqlml_t) WHERE ml.{in_reach}(__sqlml_t)),
     (__sqlml_item)::VARCHAR);
 CREATE OR REPLACE MACRO main.{similar}(__sqlml_item {item_parameter}, k BIGINT := 10) AS TABLE
 SELECT l.found.item_id, l.found.score

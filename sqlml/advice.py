@@ -1,0 +1,83 @@
+"""Errors of DuckDB about a call of a model, with what it cannot know: which functions there are, and their forms."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+from sqlml.catalog import Catalog, Version
+from sqlml.options import QueryOptions
+
+MOMENTS = (
+    "A moment is a DATE or a TIMESTAMP in UTC: DATE '2025-06-01', TIMESTAMP '2025-06-01 12:00:00', "
+    "now() AT TIME ZONE 'UTC', or a text as '2025-06-01'::TIMESTAMP."
+)
+LONGEST_TYPE = 40
+_UNKNOWN = re.compile(r"Function with name \"?(?P<name>[^\"\s]+)\"? does not exist")
+_REFUSED = re.compile(r"Macro \"?(?P<name>[^\"\s]+?)\"?\(\) does not support the supplied arguments")
+_OF_BIGQUERY = re.compile(r"\bML\s*\.\s*(?P<function>\w+)\s*\(\s*MODEL\s+(?P<model>[`\"\w.-]+)", re.IGNORECASE)
+EQUIVALENTS = {
+    "PREDICT": "FROM ml.predict('{model}', 'SELECT ...')",
+    "EVALUATE": "EVALUATE MODEL {model} [ON SELECT ...]",
+    "EXPLAIN_PREDICT": "EXPLAIN MODEL {model} FOR SELECT ...",
+    "RECOMMEND": "SELECT unnest({model}(customer_id, 10), recursive := true) FROM behavior.customers",
+    "CENTROIDS": "FROM ml.segments('{model}')",
+    "GLOBAL_EXPLAIN": "FROM ml.feature_importance('{model}')",
+    **{name: f"FROM ml.{name.lower()}('{{model}}')" for name in
+       ("ROC_CURVE", "CONFUSION_MATRIX", "TRAINING_INFO", "TRIAL_INFO", "FEATURE_IMPORTANCE", "FEATURE_INFO")},
+}  # fmt: skip
+"""Table functions of BigQuery ML → what is written here."""
+
+
+def of(error: duckdb.Error, text: str, store: Catalog) -> str | None:
+    """A better text for an error that a statement raised; None where DuckDB's own says it all."""
+    message = str(error)
+    if isinstance(error, duckdb.ParserException):
+        return _of_bigquery(text, store)
+    for pattern, tell in ((_UNKNOWN, _of_unknown), (_REFUSED, _of_refused)):
+        found = pattern.search(message)
+        version = found and _owner(store, found["name"])
+        if found and version:
+            return tell(message.partition("\n")[0], version, store)
+    return None
+
+
+def short_type(name: str) -> str:
+    """The name of a type; of an ENUM without its values."""
+    return name if len(name) <= LONGEST_TYPE else f"{name.partition('(')[0]}(...)"
+
+
+def _owner(store: Catalog, function: str) -> Version | None:
+    """The model that a function is named after."""
+    name = function.lower()
+    models = [v for v in store.versions() if name == v.model.lower() or name.startswith(f"{v.model.lower()}_")]
+    return max(models, key=lambda v: len(v.model), default=None)
+
+
+def _of_unknown(message: str, version: Version, store: Catalog) -> str:
+    return f"{message}\nModel '{version.model}' (task {version.task}) has the functions:\n{_calls(version, store)}"
+
+
+def _of_refused(message: str, version: Version, store: Catalog) -> str:
+    said = f"{message.partition('.')[0]}.\nThe functions of model '{version.model}' are:\n{_calls(version, store)}"
+    if isinstance(version.options, QueryOptions):
+        return f"{said}\nt is a whole row: the name or alias of a table, not its columns."
+    return f"{said}\ncustomer_id is {short_type(store.key_type(version.version_id))}. {MOMENTS}"
+
+
+def _calls(version: Version, store: Catalog) -> str:
+    """How each function of a model is called, one a line."""
+    return "\n".join(f"  {call}" for call in store.calls(version.version_id))
+
+
+def _of_bigquery(text: str, store: Catalog) -> str | None:
+    found = _OF_BIGQUERY.search(text)
+    if not found:
+        return None
+    function, model = found["function"].upper(), found["model"].strip('`"').rpartition(".")[2]
+    form = EQUIVALENTS.get(function, "SHOW MODELS, whose column functions lists what can be called").format(model=model)
+    version = next((v for v in store.versions() if v.model.lower() == model.lower()), None)
+    if function == "PREDICT" and version is not None and version.query is None:
+        form = f"the functions of the model\n{_calls(version, store)}\n"
+    return f"ML.{function}(MODEL ...) is a form of BigQuery ML. The equivalent here is {form}"
