@@ -178,7 +178,8 @@ def _past(sample: Arrays) -> peers.Examples:
     past = sample.at(np.argsort(places, kind="stable"))
     past = past.where(past.labels[:, 2] > 0)
     share = past.labels[:, 2]
-    return peers.Examples(past.inputs, np.maximum(past.labels[:, 0], 0) / share, share)
+    spend = np.maximum(past.labels[:, 0], np.float32(0)) / share
+    return peers.Examples(past.inputs, spend.astype(np.float32), share)
 
 
 def _ours(encoder: Encoder, chosen: ModelOptions, sample: Arrays, seed: int) -> peers.Assign:

@@ -199,7 +199,7 @@ def _verdicts(labels: NDArray[Any], scores: Mapping[str, Scores], draws: int) ->
     """Peer → verdicts on AUC and log-loss, of labels and scores (n,)."""
     drawn = {name: bootstrap.auc_draws(labels, score, draws) for name, score in scores.items()}
     losses = {name: _losses(labels, score) for name, score in scores.items()}
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for peer in scores.keys() - {OURS}:
         gains, saved = drawn[OURS] - drawn[peer], losses[peer] - losses[OURS]
         auc = bootstrap.verdict(float(gains.mean()), *bootstrap.interval(drawn[OURS], drawn[peer]))
