@@ -87,7 +87,7 @@ def verdicts(rows: Sequence[Row]) -> str:
     if not found:
         return ""
     counts = [(verdict, sum(value == verdict for *_, value in found)) for verdict in VERDICTS]
-    losses = [f"{row['case']}, {row['method']} ({column.removeprefix('sqlml_')})"
+    losses = [f"{row['case']}: {row['method']} ({column.removeprefix('sqlml_')})"
               for row, column, value in found if value == "behind"]  # fmt: skip
     summary = ", ".join(f"{verdict} {n}" for verdict, n in counts)
     return f"Of {len(found)} comparisons: {summary}." + (f" Behind: {'; '.join(losses)}." if losses else "")

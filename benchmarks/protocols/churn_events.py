@@ -165,7 +165,7 @@ def _rows(
             low, high = bootstrap.interval(drawn[OURS], drawn[method])
             is_peer = method not in (OURS, FLOOR)
             row["sqlml_minus_auc"] = [low, high] if is_peer else None
-            row["sqlml"] = bootstrap.verdict(difference, low, high) if is_peer else None
+            row["sqlml_auc"] = bootstrap.verdict(difference, low, high) if is_peer else None
             row["excess_loss"] = None if truth is None else _excess(truth, score)
             yield {**row, "windows": found[method].windows, "seconds": found[method].seconds}
 
