@@ -17,9 +17,7 @@ def auc_draws(
     labels: NDArray[np.float32], scores: NDArray[np.float64], draws: int, seed: int = 0
 ) -> NDArray[np.float64]:
     """AUCs (draws,) of resampled rows (n,); the same seed draws the same rows, so differences are paired."""
-    order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    order, starts = _ties(scores)
     is_positive = labels[order] > 0
     return np.array([_auc(counts[order], is_positive, starts) for counts in _resampled(len(labels), draws, seed)])
 
@@ -27,10 +25,14 @@ def auc_draws(
 def gini_draws(
     labels: NDArray[np.float64], scores: NDArray[np.float64], draws: int, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Normalized Ginis (draws,) of resampled amounts (n,), paired like AUCs; ties count against the scores."""
-    ranked, best = np.lexsort((labels, -scores)), np.argsort(-labels, kind="stable")
-    rows = np.stack([ranked, best])
-    return np.array([_gini(counts[rows], labels[rows]) for counts in _resampled(len(labels), draws, seed)])
+    """Normalized Ginis (draws,) of resampled amounts (n,), paired like AUCs; of equal scores any may come first."""
+    ranked, best = _ties(-scores), _ties(-labels)
+    return np.array(
+        [
+            _captured(counts, labels, *ranked) / _captured(counts, labels, *best)
+            for counts in _resampled(len(labels), draws, seed)
+        ]
+    )
 
 
 def rmse_draws(
@@ -83,11 +85,20 @@ def _resampled(n: int, draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
     return (np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws))
 
 
-def _gini(counts: NDArray[np.int64], labels: NDArray[np.float64]) -> float:
-    """Of counts and labels (2, n): as ranked by the scores, and by the labels."""
-    upto = (np.cumsum(counts, 1) - counts / 2) / counts.sum(1, keepdims=True)
-    ranked, best = (counts * labels * (0.5 - upto)).sum(1)
-    return float(ranked / best)
+def _ties(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The order of values (n,), lowest first, and the places in it where another value begins."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    return order, np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+
+
+def _captured(
+    counts: NDArray[np.int64], labels: NDArray[np.float64], order: NDArray[np.int64], starts: NDArray[np.int64]
+) -> float:
+    """How early in the order the amounts come, 0 for any order; every row of a tie has the middle place of the tie."""
+    sizes = np.add.reduceat(counts[order], starts)
+    amounts = np.add.reduceat((counts * labels)[order], starts)
+    return float(amounts @ (0.5 - (np.cumsum(sizes) - sizes / 2) / sizes.sum()))
 
 
 def _auc(counts: NDArray[np.int64], is_positive: NDArray[np.bool_], starts: NDArray[np.int64]) -> float:

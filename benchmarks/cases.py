@@ -9,7 +9,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from sqlml import behavior
+from sqlml import behavior, cutoffs
+from sqlml.options import BehaviorOptions
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,48 @@ class Case:
     horizon: int
     as_of: datetime | None = None
     share: float | None = None
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What a peer learns from: the time `length` after each of `moments`, newest first. Its answers are of a horizon.
+
+    `lookback` is the history before the oldest moment; `suffix` is added to the name of the peer.
+    """
+
+    suffix: str
+    moments: tuple[datetime, ...]
+    length: timedelta
+    lookback: timedelta
+    horizon: timedelta
+
+    @property
+    def ratio(self) -> float:
+        """How often the window goes into the horizon: amounts grow with it, activity by a steady hazard."""
+        return self.horizon / self.length
+
+    @property
+    def shown(self) -> str:
+        """For the tables."""
+        return f"{len(self.moments)} x {cutoffs.days(self.length)}"
+
+
+SHORT_PARTS = 3
+"""Of data too short for a window of the horizon, the peers learn a third of it."""
+
+
+def windows(con: duckdb.DuckDBPyConnection, as_of: datetime, horizon: timedelta) -> list[Windows]:
+    """The newest window, all windows of its length that do not overlap, and all of half the horizon."""
+    first, most = behavior.facts(con).first_event, BehaviorOptions().max_cutoffs
+    is_short = cutoffs.plan(first, as_of, horizon, horizon, 1).is_short
+    found = []
+    for length, suffix in ((horizon / SHORT_PARTS if is_short else horizon, ""), (horizon / 2, ", half windows")):
+        plan = cutoffs.plan(first, as_of, length, length, most)
+        if not suffix:
+            found.append(Windows("", plan.cutoffs[:1], plan.window, plan.cutoffs[0] - first, horizon))
+        if suffix or len(plan.cutoffs) > 1:
+            found.append(Windows(f"{suffix} + all", plan.cutoffs, plan.window, plan.lookback, horizon))
+    return found
 
 
 def moment(con: duckdb.DuckDBPyConnection, case: Case) -> datetime:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 Row = Mapping[str, object]
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,11 @@ GROWTH = ROOT / "docs" / "growth.svg"
 NOTHING = "No run is stored."
 CASE = ("case", "events", "stage", "method", "side")
 """The columns that say what a row is of."""
+OLDER = " (older code)"
+"""Marks figures of a commit after which what was measured, or how, was changed."""
+MEASURED = ("sqlml", "udfs", "sql", "benchmarks/peers")
+"""What is measured, and against what; beside it the file of the protocol."""
+VERDICTS = ("beats", "level", "undecided", "behind")
 _GOAL = re.compile(r"(\w[\w ]*?) (<=|>=) ([\d.]+)")
 PACKAGES = (
     "sqlml",
@@ -62,8 +68,29 @@ def save(name: str, command: str, rows: Sequence[Row]) -> Path:
 
 def stored(name: str) -> list[Row]:
     """The rows of the last full run; none where there was none."""
-    path = RESULTS / f"{name}.json"
-    return list(json.loads(path.read_text(encoding="utf-8"))["rows"]) if path.exists() else []
+    return list(_record(name).get("rows", ()))
+
+
+def measured_at(name: str) -> str:
+    """The commit and the day of the last full run, marked where the code has changed since."""
+    record = _record(name)
+    commit = str(record["commit"])
+    paths = [*MEASURED, f"benchmarks/protocols/{name}.py"]
+    is_same = not record["is_dirty"] and _git_status("diff", "--quiet", commit, "--", *paths) == 0
+    return f"`{commit[:7]}`, {str(record['date'])[:10]}" + ("" if is_same else OLDER)
+
+
+def verdicts(rows: Sequence[Row]) -> str:
+    """How often sqlml beats a peer, is level, or behind, and behind whom; "" where nothing is compared."""
+    peers = [row for row in rows if not str(row.get("method")).startswith("sqlml")]
+    found = [(row, column, value) for row in peers for column, value in row.items() if value in VERDICTS]
+    if not found:
+        return ""
+    counts = [(verdict, sum(value == verdict for *_, value in found)) for verdict in VERDICTS]
+    losses = [f"{row['case']}: {row['method']} ({column.removeprefix('sqlml_')})"
+              for row, column, value in found if value == "behind"]  # fmt: skip
+    summary = ", ".join(f"{verdict} {n}" for verdict, n in counts)
+    return f"Of {len(found)} comparisons: {summary}." + (f" Behind: {'; '.join(losses)}." if losses else "")
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -94,12 +121,26 @@ def with_tables(page: str, tables: Mapping[str, str]) -> str:
 def tables(names: Sequence[str], of_speed: Sequence[str]) -> dict[str, str]:
     """The stored results as the pages show them: of populations, all customers. What was never run says so.
 
-    Beside the protocols there is `speed`: each goal of theirs, and whether it is reached.
+    Above each table stand the commit that was measured and the verdicts. Beside the protocols there is `speed`: each
+    goal of theirs, and whether it is reached.
     """
-    shown: dict[str, list[Row]] = {name: [{k: v for k, v in row.items() if k != "customers"} for row in stored(name)
-                    if row.get("customers") in (None, "all")] for name in names}  # fmt: skip
-    shown["speed"] = [goal for name in of_speed for goal in goals(name, stored(name))]
-    return {name: markdown(rows) if rows else NOTHING for name, rows in shown.items()}
+    shown = {name: _shown_table(name) for name in names}
+    speed = [{**goal, "measured at": measured_at(name)} for name in of_speed for goal in goals(name, stored(name))]
+    return {**shown, "speed": markdown(speed) if speed else NOTHING}
+
+
+def _shown_table(name: str) -> str:
+    rows = [{k: v for k, v in row.items() if k != "customers"} for row in stored(name)
+            if row.get("customers") in (None, "all")]  # fmt: skip
+    if not rows:
+        return NOTHING
+    head = " ".join(filter(None, (f"Measured at commit {measured_at(name)}.", verdicts(rows))))
+    return f"{head}\n\n{markdown(rows)}"
+
+
+def without_marks(page: str) -> str:
+    """A page without the marks of older code: they change with the code, not with the results."""
+    return page.replace(OLDER, "")
 
 
 def goals(name: str, rows: Sequence[Row]) -> Iterator[Row]:
@@ -135,6 +176,16 @@ def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.4f}"
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _record(name: str) -> dict[str, Any]:
+    """What the last full run left; empty where there was none."""
+    path = RESULTS / f"{name}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def _git_status(*arguments: str) -> int:
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False).returncode
 
 
 def _git(*arguments: str) -> str:

@@ -1,43 +1,58 @@
-"""LightGBM, tuned a little: leaves, their least rows, learning rate and number of trees by cross-validation."""
+"""LightGBM, tuned: leaves, rows a leaf, learning rate and number of trees by cross-validation."""
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
-LEAVES, RATES, LEAST = (4, 8, 16, 31), (0.03, 0.1), (20, 100)
-MOST_TREES = 1000
+from benchmarks.peers import search
+
+GRID: dict[str, tuple[object, ...]] = {
+    "num_leaves": (8, 4, 16, 31),
+    "min_data_in_leaf": (100, 20),
+    "learning_rate": (0.1, 0.03),
+}
+FOLDS, MOST_TREES, PATIENCE = 5, 1_000, 30
 LOSSES = {"binary": "binary_logloss", "poisson": "poisson", "tweedie": "tweedie"}
-FIXED = {"verbosity": -1, "seed": 0}
+FIXED = {"verbosity": -1, "seed": 0, "num_threads": 1}
+Inputs = NDArray[np.float32]
+Scores = NDArray[np.float64]
 
 
-def scores(
-    train_x: NDArray[np.float32],
-    train_y: NDArray[np.float32],
-    test_x: NDArray[np.float32],
-    objective: str = "binary",
-) -> NDArray[np.float64]:
-    """Probabilities or means (n,) of the setting with the best loss in five folds of the training rows."""
-    settings = itertools.product(LEAVES, RATES, LEAST)
-    tried = (_tried(objective, leaves, rate, least, train_x, train_y) for leaves, rate, least in settings)
-    _, trees, best = min(tried, key=lambda found: found[0])
-    model = lightgbm.train(best, lightgbm.Dataset(train_x, train_y), num_boost_round=trees)
-    return np.asarray(model.predict(test_x), np.float64)
+def scores(train_x: Inputs, train_y: NDArray[np.float32], test_x: Inputs, objective: str = "binary") -> Scores:
+    """Probabilities or means (n,) of the settings with the best loss in five folds of the training rows."""
+    settings, trees = tuned(train_x, train_y, objective)
+    return fit(train_x, train_y, settings, trees)(test_x)
 
 
-def _tried(
-    objective: str, leaves: int, rate: float, least: int, inputs: NDArray[np.float32], labels: NDArray[np.float32]
-) -> tuple[float, int, dict[str, object]]:
-    """(loss, number of trees, settings) by cross-validation with early stopping."""
-    settings: dict[str, object] = {**FIXED, "objective": objective, "metric": LOSSES[objective]}
-    settings |= {"num_leaves": leaves, "learning_rate": rate, "min_data_in_leaf": least}
-    data = lightgbm.Dataset(inputs, labels)
-    stop = lightgbm.early_stopping(30, verbose=False)
-    folds = KFold(5).split(inputs)
-    found = lightgbm.cv(settings, data, num_boost_round=MOST_TREES, folds=folds, callbacks=[stop])
-    losses = found[f"valid {LOSSES[objective]}-mean"]
-    return float(min(losses)), len(losses), settings
+def tuned(
+    inputs: Inputs, labels: NDArray[np.float32], objective: str, weights: NDArray[np.float32] | None = None
+) -> tuple[search.Settings, int]:
+    """The settings and the number of trees with the best loss in five folds."""
+    fixed = {**FIXED, "objective": objective, "metric": LOSSES[objective]}
+
+    def trial(settings: search.Settings) -> tuple[float, int]:
+        stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+        data, folds = lightgbm.Dataset(inputs, labels, weight=weights), KFold(FOLDS).split(inputs)
+        found = lightgbm.cv({**fixed, **settings}, data, num_boost_round=MOST_TREES, folds=folds, callbacks=[stop])
+        losses = found[f"valid {LOSSES[objective]}-mean"]
+        return float(min(losses)), len(losses)
+
+    settings, trees = search.coordinates(GRID, trial)
+    return {**fixed, **settings}, trees
+
+
+def fit(
+    inputs: Inputs,
+    labels: NDArray[np.float32],
+    settings: search.Settings,
+    trees: int,
+    weights: NDArray[np.float32] | None = None,
+) -> Callable[[Inputs], Scores]:
+    """A function of inputs, fitted to all rows."""
+    model = lightgbm.train(settings, lightgbm.Dataset(inputs, labels, weight=weights), num_boost_round=trees)
+    return lambda rows: np.asarray(model.predict(rows), np.float64)

@@ -14,6 +14,8 @@ NAMES = (
     "point_latency",
     "growth",
 )
+WITH_CASES = ("churn_events", "clv", "segments", "recommend", "tabular")
+"""Those that can run some of their cases: `run(is_quick=..., only="telco")`."""
 GROUPS = {
     "speed": (
         "scoring_speed",

@@ -1,9 +1,11 @@
 """Churn from events: sqlml against the peers on customers whose future was withheld.
 
 Everyone learns from what was known at `as_of` and is tested on the horizon after it. Peers get sqlml's own features at
-its newest training cut-off (with "+ all": at all of its cut-offs). Where the data are too short for a full horizon the
-peers learn the shortened window and are not carried to the horizon. `seconds` of sqlml are those of CREATE MODEL, with
-its features, rehearsal and calibration; those of a peer are its fit alone.
+the newest cut-off, at all of them (`+ all`), and at all cut-offs of half the horizon (`half windows`). Where the data
+are too short for a horizon after the newest cut-off, they learn a third of one. A probability learnt from a shorter
+window is carried to the horizon at a steady hazard. `windows` has the number of cut-offs and the time after each.
+`seconds` of sqlml are those of CREATE MODEL, with its features, rehearsal and calibration; those of a peer are its fit
+alone.
 """
 
 from __future__ import annotations
@@ -22,10 +24,9 @@ from threadpoolctl import threadpool_limits
 
 import sqlml
 from benchmarks import bootstrap, cases, data, metrics, report
-from benchmarks.cases import Case
+from benchmarks.cases import Case, Windows
 from benchmarks.report import Row
-from sqlml import behavior, cutoffs, demo, features, targets
-from sqlml.cutoffs import Calendar
+from sqlml import behavior, demo, features, targets
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Frame
@@ -57,11 +58,20 @@ class Test:
     truth: Scores | None
 
 
-def run(*, is_quick: bool) -> list[Row]:
-    """All cases whose data are there; a quick run takes a small shop alone."""
+@dataclass(frozen=True)
+class Found:
+    """The scores of a method, after how many seconds, and from which windows."""
+
+    scores: Scores
+    seconds: float | None = None
+    windows: str | None = None
+
+
+def run(*, is_quick: bool, only: str = "") -> list[Row]:
+    """The cases whose data are there and that have `only` in their name; a quick run takes a small shop alone."""
     rows: list[Row] = []
     for case in CASES:
-        if data.is_here(case.data) and (case.data == data.SHOP or not is_quick):
+        if only in case.name and data.is_here(case.data) and (case.data == data.SHOP or not is_quick):
             rows += (new := _case(case, is_quick=is_quick))
             print(report.text(new), file=sys.stderr)
     return rows
@@ -75,25 +85,21 @@ def _case(case: Case, *, is_quick: bool) -> list[Row]:
         return list(_rows(con.native, case, test, found, QUICK_DRAWS if is_quick else DRAWS))
 
 
-def _examples(
-    con: sqlml.Connection, case: Case, as_of: datetime
-) -> tuple[Test, Mapping[str, tuple[Scores, float | None]]]:
-    """The test, and (scores, seconds) of every method on it."""
+def _examples(con: sqlml.Connection, case: Case, as_of: datetime) -> tuple[Test, Mapping[str, Found]]:
+    """The test, and what every method gave on it."""
     native, horizon = con.native, timedelta(days=case.horizon)
-    plan = cutoffs.plan(behavior.facts(native).first_event, as_of, horizon, horizon, BehaviorOptions().max_cutoffs)
     source = Source(Frame(behavior.read(native)), targets.churn(None), None, horizon, 3)
     features.build_examples(native, source, TEST, (as_of,), horizon, as_of + horizon)
     test = _test(native, case, as_of)
-    found: dict[str, tuple[Scores, float | None]] = {OURS: _ours(con, case, as_of, test)}
-    for suffix, moments in (("", plan.cutoffs[:1]), (" + all", plan.cutoffs)):
-        if suffix and len(plan.cutoffs) == 1:
-            continue
-        features.build_examples(native, source, TRAINING, moments, plan.window, as_of)
-        for peer, scored in _peers(native, plan):
-            print(f"{case.name}: {peer}{suffix}, {scored[1]:.1f} s", file=sys.stderr)
-            found[peer + suffix] = scored
-    floor = np.full(len(test.labels), _base_rate(native))
-    return test, {**found, FLOOR: (floor, None)}
+    found: dict[str, Found] = {OURS: _ours(con, case, as_of, test)}
+    for windows in cases.windows(native, as_of, horizon):
+        features.build_examples(native, source, TRAINING, windows.moments, windows.length, as_of)
+        for peer, scored in _peers(native, windows):
+            print(f"{case.name}: {peer}{windows.suffix}, {scored.seconds:.1f} s", file=sys.stderr)
+            found[peer + windows.suffix] = scored
+        if not windows.suffix:
+            floor = np.full(len(test.labels), _base_rate(native) ** windows.ratio)
+    return test, {**found, FLOOR: Found(floor)}
 
 
 def _test(con: duckdb.DuckDBPyConnection, case: Case, as_of: datetime) -> Test:
@@ -107,7 +113,7 @@ def _test(con: duckdb.DuckDBPyConnection, case: Case, as_of: datetime) -> Test:
     return Test(customers, labels, active, truth)
 
 
-def _ours(con: sqlml.Connection, case: Case, as_of: datetime, test: Test) -> tuple[Scores, float]:
+def _ours(con: sqlml.Connection, case: Case, as_of: datetime, test: Test) -> Found:
     started = time.monotonic()
     con.execute(f"""CREATE MODEL churn OPTIONS (
         task = 'churn', horizon = INTERVAL {case.horizon} DAY, as_of = TIMESTAMP '{as_of}')""").fetchall()
@@ -116,11 +122,11 @@ def _ours(con: sqlml.Connection, case: Case, as_of: datetime, test: Test) -> tup
     scored = con.native.execute(query).fetchnumpy()
     if not np.array_equal(scored["customer_id"], test.customers) or np.ma.is_masked(scored["score"]):
         raise AssertionError("Not every customer of the test has a score.")
-    return np.asarray(scored["score"], np.float64), seconds
+    return Found(np.asarray(scored["score"], np.float64), seconds)
 
 
-def _peers(con: duckdb.DuckDBPyConnection, plan: Calendar) -> Iterator[tuple[str, tuple[Scores, float]]]:
-    encoder, _ = features.fit_encoder(con, TRAINING, plan.lookback, BehaviorOptions().bins, Target())
+def _peers(con: duckdb.DuckDBPyConnection, windows: Windows) -> Iterator[tuple[str, Found]]:
+    encoder, _ = features.fit_encoder(con, TRAINING, windows.lookback, BehaviorOptions().bins, Target())
     names = sorted(encoder.names, key=lambda name: name != RECENCY)
     if any(column.is_category for column in encoder.columns):
         raise AssertionError("The peers take numbers alone.")
@@ -131,8 +137,8 @@ def _peers(con: duckdb.DuckDBPyConnection, plan: Calendar) -> Iterator[tuple[str
         started = time.monotonic()
         score = import_module(f"benchmarks.peers.{peer}").scores
         with threadpool_limits(1, user_api="blas"):  # small matrices: more threads only wait for each other
-            scored = score(training.inputs[order], training.labels[order], test.inputs)
-        yield peer, (scored, time.monotonic() - started)
+            scored = score(training.inputs[order], training.labels[order], test.inputs) ** windows.ratio
+        yield peer, Found(scored, time.monotonic() - started, windows.shown)
 
 
 def _base_rate(con: duckdb.DuckDBPyConnection) -> float:
@@ -144,12 +150,12 @@ def _rows(
     con: duckdb.DuckDBPyConnection,
     case: Case,
     test: Test,
-    found: Mapping[str, tuple[Scores, float | None]],
+    found: Mapping[str, Found],
     draws: int,
 ) -> Iterator[Row]:
     for population, chosen in (("all", np.ones_like(test.active, dtype=bool)), ("active", test.active.astype(bool))):
         labels, truth = test.labels[chosen], None if test.truth is None else test.truth[chosen]
-        scores = {method: score[chosen] for method, (score, _) in found.items()}
+        scores = {method: one.scores[chosen] for method, one in found.items()}
         quality = _metrics(con, labels, scores)
         drawn = {method: bootstrap.auc_draws(labels, score, draws) for method, score in scores.items()}
         for method, score in scores.items():
@@ -159,9 +165,9 @@ def _rows(
             low, high = bootstrap.interval(drawn[OURS], drawn[method])
             is_peer = method not in (OURS, FLOOR)
             row["sqlml_minus_auc"] = [low, high] if is_peer else None
-            row["sqlml"] = bootstrap.verdict(difference, low, high) if is_peer else None
+            row["sqlml_auc"] = bootstrap.verdict(difference, low, high) if is_peer else None
             row["excess_loss"] = None if truth is None else _excess(truth, score)
-            yield {**row, "seconds": found[method][1]}
+            yield {**row, "windows": found[method].windows, "seconds": found[method].seconds}
 
 
 def _metrics(

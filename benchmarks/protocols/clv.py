@@ -3,9 +3,11 @@
 Everyone knows the events by `as_of` and forecasts each customer who has one. Spend is net of refunds, an order is a day
 with purchases, a customer is active with an order in the horizon: AUC, log-loss and ECE are of that. BG/NBD, Pareto/NBD
 and Gamma-Gamma are those of lifetimes, in an environment of its own. LightGBM learns spend, orders and activity from
-sqlml's own features at its newest training cut-off; where the data are too short for a horizon after it, it learns a
-third of one and is carried to the horizon. `seconds` of sqlml are those of CREATE MODEL, with its features, rehearsal
-and calibration; those of a peer are its fit and forecast. The intervals are of a paired bootstrap over customers.
+sqlml's own features: at the newest cut-off, at all of them (`+ all`), and at all cut-offs of half the horizon (`half
+windows`). Where the data are too short for a horizon after the newest cut-off, it learns a third of one. A forecast
+from a shorter window is carried to the horizon, in proportion. `windows` has the number of cut-offs and the time after
+each. `seconds` of sqlml are those of CREATE MODEL, with its features, rehearsal and calibration; those of a peer are
+its fit and forecast. The intervals are of a paired bootstrap over customers.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ from threadpoolctl import threadpool_limits
 
 import sqlml
 from benchmarks import bootstrap, cases, data, metrics, report
-from benchmarks.cases import Case
-from benchmarks.peers.spend import Forecast, PeerError, buy_till_you_die, lightgbm, rate
+from benchmarks.cases import Case, Windows
+from benchmarks.peers.environment import LIFETIMES, PeerError
+from benchmarks.peers.spend import Forecast, buy_till_you_die, lightgbm, rate
 from benchmarks.report import Row
-from sqlml import behavior, cutoffs, features, targets
+from sqlml import behavior, features, targets
 from sqlml.features import Source
 from sqlml.options import BehaviorOptions
 from sqlml.queries import Frame
@@ -43,8 +46,6 @@ CASES = (
     Case("cdnow, 39 weeks", "cdnow", 273, as_of=datetime(1997, 9, 30)),
     Case("online retail, 90 days", "online_retail", 90, share=0.65),
 )
-SHORT_PARTS = 3
-"""Data too short for a training window of the horizon still tell of a third of it."""
 KNOWN = """
     WITH days AS (
         SELECT customer_id, event_time::DATE AS day, sum(amount) FILTER (amount >= 0) AS paid, sum(amount) AS kept
@@ -91,18 +92,22 @@ class Test:
 
 @dataclass(frozen=True)
 class Found:
-    """What a method forecasts, and after how many seconds; None and why, where it fails."""
+    """What a method forecasts, after how many seconds, and from which windows; None and why, where it fails."""
 
     forecast: Forecast | None
     seconds: float | None = None
     failure: str | None = None
+    windows: str | None = None
 
 
-def run(*, is_quick: bool) -> list[Row]:
-    """All cases whose data are there; a quick run takes a small shop alone, and lifetimes only if it is there."""
+def run(*, is_quick: bool, only: str = "") -> list[Row]:
+    """The cases whose data are there and that have `only` in their name.
+
+    A quick run takes a small shop alone, and lifetimes only if it is there.
+    """
     rows: list[Row] = []
     for case in (QUICK_CASE,) if is_quick else CASES:
-        if data.is_here(case.data):
+        if only in case.name and data.is_here(case.data):
             rows += (new := _case(case, QUICK if is_quick else Size()))
             print(report.text(new), file=sys.stderr)
     return rows
@@ -117,8 +122,8 @@ def _case(case: Case, size: Size) -> list[Row]:
         source = Source(Frame(relations, order=label.order), label, None, horizon, BehaviorOptions().folds)
         test = _test(con.native, source, as_of)
         found: dict[str, Found] = {}
-        for method, forecast in _methods(con, case, source, test, size):
-            found[method] = _found(forecast)
+        for method, forecast, windows in _methods(con, case, source, test, size):
+            found[method] = _found(forecast, windows)
             print(
                 f"{case.name}: {method}, {found[method].failure or f'{found[method].seconds:.1f} s'}", file=sys.stderr
             )
@@ -138,20 +143,21 @@ def _test(con: duckdb.DuckDBPyConnection, source: Source, as_of: datetime) -> Te
 
 def _methods(
     con: sqlml.Connection, case: Case, source: Source, test: Test, size: Size
-) -> Iterator[tuple[str, Callable[[], tuple[Forecast, float]]]]:
-    """Each method, and what gives its forecast and seconds."""
+) -> Iterator[tuple[str, Callable[[], tuple[Forecast, float]], str | None]]:
+    """Each method, what gives its forecast and seconds, and the windows that a peer learns from."""
     for name, method in METHODS.items():
-        yield name, partial(_ours, con, case, test, f"method = '{method}'{size.options}")
-    yield "rate x horizon", partial(_timed, rate.forecast, test.known, case.horizon)
-    if size.needs_lifetimes or buy_till_you_die.is_here():
+        yield name, partial(_ours, con, case, test, f"method = '{method}'{size.options}"), None
+    yield "rate x horizon", partial(_timed, rate.forecast, test.known, case.horizon), None
+    if size.needs_lifetimes or LIFETIMES.is_here:
         for name, model in buy_till_you_die.MODELS.items():
-            yield name, partial(_prepared, test, case, model)
-    yield "LightGBM", partial(_lightgbm, con.native, source, test)
+            yield name, partial(_prepared, test, case, model), None
+    for windows in cases.windows(con.native, test.as_of, source.horizon):
+        yield f"LightGBM{windows.suffix}", partial(_lightgbm, con.native, source, test, windows), windows.shown
 
 
-def _found(forecast: Callable[[], tuple[Forecast, float]]) -> Found:
+def _found(forecast: Callable[[], tuple[Forecast, float]], windows: str | None) -> Found:
     try:
-        return Found(*forecast())
+        return Found(*forecast(), windows=windows)
     except PeerError as error:
         return Found(None, failure=str(error))
 
@@ -162,7 +168,7 @@ def _timed(forecast: Callable[..., Forecast], *given: object) -> tuple[Forecast,
 
 
 def _prepared(test: Test, case: Case, model: str) -> tuple[Forecast, float]:
-    buy_till_you_die.prepare()
+    LIFETIMES.prepare()
     return _timed(buy_till_you_die.forecast, test.known, case.horizon, model)
 
 
@@ -178,21 +184,16 @@ def _ours(con: sqlml.Connection, case: Case, test: Test, options: str) -> tuple[
     return Forecast(*(np.asarray(part, np.float64) for part in parts)), seconds
 
 
-def _lightgbm(con: duckdb.DuckDBPyConnection, source: Source, test: Test) -> tuple[Forecast, float]:
-    first, horizon = behavior.facts(con).first_event, source.horizon
-    window = horizon
-    if cutoffs.plan(first, test.as_of, horizon, horizon, 1).is_short:
-        window = horizon / SHORT_PARTS
-    cutoff = test.as_of - window
-    features.build_examples(con, source, TRAINING, (cutoff,), window, test.as_of)
-    encoder, _ = features.fit_encoder(con, TRAINING, cutoff - first, BehaviorOptions().bins, Target("spend"))
+def _lightgbm(con: duckdb.DuckDBPyConnection, source: Source, test: Test, windows: Windows) -> tuple[Forecast, float]:
+    features.build_examples(con, source, TRAINING, windows.moments, windows.length, test.as_of)
+    encoder, _ = features.fit_encoder(con, TRAINING, windows.lookback, BehaviorOptions().bins, Target("spend"))
     if any(column.is_category for column in encoder.columns):
         raise AssertionError("The peers take numbers alone.")
     training, asked = (features.read_arrays(con, table, encoder) for table in (TRAINING, TEST))
     order = cases.by_customer(con, TRAINING)
     inputs, (spend, orders, _) = training.inputs[order], np.ascontiguousarray(training.labels[order].T)
     with threadpool_limits(1, user_api="blas"):
-        return _timed(lightgbm.forecast, inputs, spend, orders, asked.inputs, horizon / window)
+        return _timed(lightgbm.forecast, inputs, spend, orders, asked.inputs, windows.ratio)
 
 
 def _rows(
@@ -207,7 +208,8 @@ def _rows(
         for metric, sign in COMPARED.items():
             compared = _compared(quality, drawn, method, metric, sign) if is_peer else (None, None)
             row[f"sqlml_minus_{metric}"], row[f"sqlml_{metric}"] = compared
-        yield {**row, "seconds": one.seconds, **({"failure": one.failure} if one.failure else {})}
+        row |= {"windows": one.windows, "seconds": one.seconds}
+        yield {**row, **({"failure": one.failure} if one.failure else {})}
 
 
 def _compared(

@@ -1,4 +1,4 @@
-"""Recommendations: sqlml against implicit and popularity, the next item among all items.
+"""Recommendations: sqlml against implicit, EASE, V-SKNN, SASRec and popularity, the next item among all items.
 
 Of every customer the last step is withheld. All items are ranked, each method ordering equal scores as it does; HR,
 NDCG and MRR are of the first ten places, of sessions Recall and MRR of the first twenty. `sqlml` is `method = 'auto'`,
@@ -6,7 +6,10 @@ called as `FROM recommend_at(...)`; `not refitted` was trained without the last 
 an event that arrives after the training. Of sessions every prefix of a later session is a customer that no method has
 seen.
 Peers get the same histories; of each the recipe is taken that does best on the last step of the training histories,
-and whether what was had comes again.
+and whether what was had comes again. SASRec is RecTools's, trained for so many seconds of all cores at most, with the
+last step of a thousand customers held out to stop it; it runs where there are no baskets and no sessions. `note` says
+how long it was trained. Rows of figures that others published have (published) in their name; they compare with
+`not refitted`.
 `seconds_fit` of sqlml are those of CREATE MODEL with its choice and test, of a peer those of the recipe taken;
 `seconds_all` is recommending to all and writing the lists to a table. `interval` is that of sqlml less the other in
 NDCG@10 (of sessions MRR@20), by a bootstrap over customers (of sessions: over sessions, all prefixes of one together).
@@ -17,25 +20,37 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import scipy.sparse
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 import sqlml
 from benchmarks import bootstrap, report
 from benchmarks.data import FOLDER
-from benchmarks.peers import recommenders as peers
+from benchmarks.peers.environment import RECTOOLS, PeerError
+from benchmarks.peers.recommenders import (
+    POPULAR,
+    Histories,
+    Lists,
+    Model,
+    Peer,
+    ease,
+    libraries,
+    popular,
+    published,
+    sasrec,
+    session_neighbours,
+)
 from benchmarks.report import Row
 from sqlml.queries import literal
 
+PEERS = {**libraries.PEERS, "EASE": ease.PEER, "V-SKNN": session_neighbours.PEER}
 MOST = 20
 TUNED_ON = 3_000
 OURS = "sqlml"
@@ -47,7 +62,8 @@ class Case:
     """A data set.
 
     `lines` gives (customer_id, pos, item_id, is_test), of sessions with `is_test` for those that are asked about prefix
-    by prefix. `is_twice` adds the run that is not refitted; `methods` are further ones of sqlml.
+    by prefix. `is_twice` adds the run that is not refitted; `methods` are further ones of sqlml; `budget` are the
+    seconds of SASRec.
     """
 
     name: str
@@ -56,20 +72,21 @@ class Case:
     is_sessions: bool = False
     is_twice: bool = False
     methods: tuple[str, ...] = ("rules", "directed")
+    budget: float | None = None
 
 
 LAST = "pos = max(pos) OVER (PARTITION BY user_id)"
 CASES = (
     Case("amazon beauty", "amazon_5core/beauty.parquet",
          f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}}", is_twice=True,
-         methods=("rules", "directed", "gru4rec")),
+         methods=("rules", "directed", "gru4rec"), budget=240),
     Case("movielens 100k", "movielens_100k/ratings.parquet",
          "SELECT *, pos = max(pos) OVER (PARTITION BY customer_id) AS is_test FROM (SELECT user_id AS customer_id, "
-         "row_number() OVER (PARTITION BY user_id ORDER BY ts, item_id) AS pos, item_id FROM {file})"),
+         "row_number() OVER (PARTITION BY user_id ORDER BY ts, item_id) AS pos, item_id FROM {file})", budget=60),
     Case("movielens 1m", "movielens_1m/interactions.parquet",
          f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}} "
          "WHERE item_id IN (SELECT item_id FROM {file} GROUP BY item_id HAVING count(*) >= 5)",
-         methods=("rules", "directed", "gru4rec")),
+         methods=("rules", "directed", "gru4rec"), budget=240),
     Case("ta feng, next basket", "tafeng_baskets.parquet",
          "SELECT user_id AS customer_id, basket_no AS pos, item_id, is_last_basket AS is_test FROM {file}",
          methods=("rules", "own")),
@@ -110,22 +127,23 @@ Quality = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Found:
-    """What a method found: metrics of each list, whose it is, the share of items it shows, its seconds."""
+    """What a method found: metrics of each list, whose it is, the share of items it shows, its seconds, a remark."""
 
     quality: Quality
     groups: NDArray[np.int64]
     coverage: float
     fit: float | None
     score: float | None
+    note: str | None = None
 
 
-def run(*, is_quick: bool) -> list[Row]:
-    """All cases whose data are there."""
+def run(*, is_quick: bool, only: str = "") -> list[Row]:
+    """The cases whose data are there and that have `only` in their name."""
     rows: list[Row] = []
     folder = Path(os.environ.get(FOLDER, ""))
     for case in QUICK_CASES if is_quick else CASES:
         path = folder / case.file
-        if is_quick or (FOLDER in os.environ and path.exists()):
+        if only in case.name and (is_quick or (FOLDER in os.environ and path.exists())):
             rows += (new := list(_case(case, case.lines.format(file=f"read_parquet({literal(str(path))})"))))
             print(report.text(new), file=sys.stderr)
     return rows
@@ -138,9 +156,22 @@ def _case(case: Case, lines: str) -> Iterator[Row]:
             load(con.native, case, lines)
             found[name] = _sqlml(con, case, method, is_refitted=is_refitted)
             print(f"{case.name}: {name}, {found[name].fit:.0f} s, {found[name].score:.1f} s", file=sys.stderr)
+    failure = None
     with duckdb.connect() as con:
         load(con, case, lines)
         found |= _peers(con, case)
+        if case.budget:
+            try:
+                found[sasrec.NAME] = _sasrec(con, case, case.budget)
+            except PeerError as error:
+                failure = str(error)
+    yield from _rows(case, found)
+    if failure:
+        yield {"case": case.name, "method": sasrec.NAME, "note": failure}
+    yield from published.rows(case.name)
+
+
+def _rows(case: Case, found: Mapping[str, Found]) -> Iterator[Row]:
     main = "mrr_20" if case.is_sessions else "ndcg"
     for name, one in found.items():
         means = {metric: float(values.mean()) for metric, values in one.quality.items()}
@@ -153,7 +184,7 @@ def _case(case: Case, lines: str) -> Iterator[Row]:
             low, high = bootstrap.mean_interval(gain, 2_000, found[OURS].groups)
             level = bootstrap.LEVEL_SHARE * float(one.quality[main].mean())
             row |= {"interval": [low, high], "verdict": bootstrap.verdict(float(gain.mean()), low, high, level)}
-        yield row
+        yield {**row, "note": one.note}
 
 
 def _ours(case: Case) -> Iterator[tuple[str, str, bool]]:
@@ -217,71 +248,106 @@ def _quality(con: duckdb.DuckDBPyConnection) -> tuple[Quality, NDArray[np.int64]
 
 
 def _peers(con: duckdb.DuckDBPyConnection, case: Case) -> dict[str, Found]:
-    items = con.execute("SELECT DISTINCT item_id FROM past ORDER BY item_id").fetchnumpy()["item_id"]
-    histories, customers = matrix(con, "past", items)
-    asked, ids = matrix(con, "later" if case.is_sessions else "past", items)
-    counts = np.asarray(histories.sum(0)).ravel()
-    rows = np.arange(len(ids))
-    if not case.is_sessions:
-        wanted = con.execute("SELECT customer_id FROM asked ORDER BY customer_id").fetchnumpy()["customer_id"]
-        rows = np.searchsorted(customers, wanted)
+    asked = _asked(con, case)
     found = {}
-
-    def write(lists: Callable[[], peers.Lists], taken: slice | NDArray[np.int64]) -> float:
-        started = time.monotonic()
-        chosen = lists()[taken]
-        listed = pa.ListArray.from_arrays(
-            np.arange(len(chosen) + 1, dtype=np.int32) * MOST,
-            pa.array(np.where(chosen >= 0, items[chosen], -1).ravel()),
-        )
-        answers = pa.table({"customer_id": ids[rows], "items": listed})
-        con.register("found", answers)
-        con.execute("CREATE OR REPLACE TABLE answers AS FROM found").fetchall()
-        return time.monotonic() - started
-
     with threadpool_limits(1, user_api="blas"):  # as implicit asks for
-        for name, peer in peers.PEERS.items():
+        for name, peer in PEERS.items():
             if peer.is_of_known and case.is_sessions:
                 continue
-            model, is_repeat = tuned(con, peer, items)
+            model, is_repeat = tuned(con, peer, asked.items)
             started = time.monotonic()
-            peers.fit(model, histories)
-            fitted = time.monotonic() - started
-            seconds = write(partial(peers.best, model, asked, MOST, is_new=case.is_sessions, is_repeat=is_repeat), rows)
-            found[name] = Found(*_quality(con), fitted, seconds)
-            print(f"{case.name}: {name}, {fitted:.0f} s, {seconds:.1f} s", file=sys.stderr)
-    seconds = write(partial(peers.popular, counts, asked[rows], MOST), slice(None))
-    return {**found, peers.POPULAR: Found(*_quality(con), None, seconds)}
+            model.fit(asked.known)
+            fitted = time.monotonic()
+            lists = model.best(asked.histories, MOST, rows=asked.rows, is_repeat=is_repeat)
+            asked.write(con, lists)
+            found[name] = Found(*_quality(con), fitted - started, time.monotonic() - fitted)
+            print(f"{case.name}: {name}, {found[name].fit:.0f} s, {found[name].score:.1f} s", file=sys.stderr)
+    started = time.monotonic()
+    asked.write(con, popular(asked.known, asked.histories, MOST))
+    return {**found, POPULAR: Found(*_quality(con), None, time.monotonic() - started)}
 
 
-def matrix(
+def _sasrec(con: duckdb.DuckDBPyConnection, case: Case, budget: float) -> Found:
+    if not RECTOOLS.is_here:
+        raise PeerError(sasrec.ABSENT)
+    asked = _asked(con, case)
+    if asked.rows is None:
+        raise AssertionError("SASRec is asked about sessions.")
+    answer = sasrec.recommend(asked.known, asked.rows, MOST, budget)
+    asked.write(con, answer.lists)
+    print(f"{case.name}: {sasrec.NAME}, {answer.fit:.0f} s, {answer.score:.1f} s, {answer.note}", file=sys.stderr)
+    return Found(*_quality(con), answer.fit, answer.score, answer.note)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What peers learn from, and whom they are asked about.
+
+    `rows` says which of the known customers these are, None: of sessions, none. `items` and `ids` have the ids of the
+    numbers in the histories.
+    """
+
+    known: Histories
+    histories: Histories
+    rows: NDArray[np.int64] | None
+    items: NDArray[np.generic]
+    ids: NDArray[np.generic]
+
+    def write(self, con: duckdb.DuckDBPyConnection, lists: Lists) -> None:
+        """Make the table `answers`, of the customers asked about."""
+        listed = pa.ListArray.from_arrays(
+            np.arange(len(lists) + 1, dtype=np.int32) * lists.shape[1],
+            pa.array(np.where(lists >= 0, self.items[lists], -1).ravel()),
+        )
+        con.register("found", pa.table({"customer_id": self.ids, "items": listed}))
+        con.execute("CREATE OR REPLACE TABLE answers AS FROM found").fetchall()
+
+
+def _asked(con: duckdb.DuckDBPyConnection, case: Case) -> Asked:
+    items = con.execute("SELECT DISTINCT item_id FROM past ORDER BY item_id").fetchnumpy()["item_id"]
+    known, customers = histories(con, "past", items)
+    if case.is_sessions:
+        later, ids = histories(con, "later", items)
+        return Asked(known, later, None, items, ids)
+    ids = con.execute("SELECT customer_id FROM asked ORDER BY customer_id").fetchnumpy()["customer_id"]
+    rows = np.searchsorted(customers, ids)
+    return Asked(known, known.of(rows), rows, items, ids)
+
+
+def histories(
     con: duckdb.DuckDBPyConnection, table: str, items: NDArray[np.generic]
-) -> tuple[peers.Histories, NDArray[np.generic]]:
-    """How often each customer had each item, and the customers in order."""
-    found = con.execute(f"SELECT customer_id, item_id, count(*)::FLOAT AS n FROM {table} GROUP BY ALL").fetchnumpy()
+) -> tuple[Histories, NDArray[np.generic]]:
+    """The steps of each customer at these items, and the customers in order."""
+    query = f"SELECT customer_id, item_id FROM {table} ORDER BY customer_id, pos, item_id"
+    found = con.execute(query).fetchnumpy()
     customers, rows = np.unique(found["customer_id"], return_inverse=True)
     is_known = np.isin(found["item_id"], items)
     columns = np.searchsorted(items, found["item_id"][is_known])
-    shape = (len(customers), len(items))
-    return scipy.sparse.csr_matrix((found["n"][is_known], (rows[is_known], columns)), shape=shape).tocsr(), customers
+    return Histories(rows[is_known], columns, (len(customers), len(items))), customers
 
 
-def tuned(con: duckdb.DuckDBPyConnection, peer: peers.Peer, items: NDArray[np.generic]) -> tuple[object, bool]:
+def tuned(con: duckdb.DuckDBPyConnection, peer: Peer, items: NDArray[np.generic]) -> tuple[Model, bool]:
     """The recipe that does best on the last step of the training histories, not fitted yet, and with repeats or not."""
     con.execute(f"CREATE OR REPLACE TABLE earlier AS {BEFORE_LAST}").fetchall()
-    histories, customers = matrix(con, "earlier", items)
-    query = f"SELECT DISTINCT customer_id, item_id FROM ({LAST_OF_PAST}) SEMI JOIN earlier USING (customer_id)"
+    known, customers = histories(con, "earlier", items)
+    query = (
+        f"SELECT DISTINCT customer_id, item_id, 0 AS pos FROM ({LAST_OF_PAST}) SEMI JOIN earlier USING (customer_id)"
+    )
     con.execute(f"CREATE OR REPLACE TABLE next AS {query}").fetchall()
-    truth, _ = matrix(con, "next", items)
+    truth, _ = histories(con, "next", items)
+    if peer.tuned_items:
+        known = known.popular(peer.tuned_items)
     rows = np.random.default_rng(0).permutation(len(customers))[:TUNED_ON]
+    asked, wanted = known.of(rows), truth.of(rows).counts
     scores = {}
     for recipe in peer.recipes:
         model = recipe()
-        peers.fit(model, histories)
+        model.fit(known)
         for is_repeat in (False, True):
-            lists = peers.best(model, histories, MOST, is_new=False, is_repeat=is_repeat)[rows, :10]
-            is_true = np.asarray(truth[np.repeat(rows, 10), np.maximum(lists, 0).ravel()]).reshape(-1, 10) > 0
-            gains = (is_true & (lists >= 0)) / np.log2(np.arange(10) + 2)
+            lists = model.best(asked, 10, rows=rows, is_repeat=is_repeat)
+            places = np.repeat(np.arange(len(rows)), lists.shape[1])
+            is_true = np.asarray(wanted[places, np.maximum(lists, 0).ravel()]).reshape(lists.shape) > 0
+            gains = (is_true & (lists >= 0)) / np.log2(np.arange(lists.shape[1]) + 2)
             scores[recipe, is_repeat] = float(gains.sum(1).mean())
     recipe, is_repeat = max(scores, key=lambda tried: scores[tried])
     return recipe(), is_repeat

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 import sqlml
 from benchmarks import timing
 from benchmarks.data import FOLDER
-from benchmarks.peers import recommenders as peers
+from benchmarks.peers.recommenders import libraries
 from benchmarks.protocols import recommend
 from benchmarks.report import Row
 from sqlml.queries import literal
@@ -62,12 +62,13 @@ def _ours(con: sqlml.Connection) -> None:
 def _theirs(con: duckdb.DuckDBPyConnection) -> Callable[[], None]:
     """Recommending to all by the recipe of ALS that does best on the last step of the training histories."""
     items = con.execute("SELECT DISTINCT item_id FROM past ORDER BY item_id").fetchnumpy()["item_id"]
-    histories, customers = recommend.matrix(con, "past", items)
-    model, is_repeat = recommend.tuned(con, peers.PEERS[PEER], items)
-    peers.fit(model, histories)
+    histories, customers = recommend.histories(con, "past", items)
+    model, is_repeat = recommend.tuned(con, libraries.PEERS[PEER], items)
+    model.fit(histories)
+    rows = np.arange(len(customers))
 
     def write() -> None:
-        chosen = peers.best(model, histories, MOST, is_new=False, is_repeat=is_repeat)
+        chosen = model.best(histories, MOST, rows=rows, is_repeat=is_repeat)
         ends = np.arange(len(chosen) + 1, dtype=np.int32) * MOST
         listed = pa.ListArray.from_arrays(ends, pa.array(np.where(chosen >= 0, items[chosen], -1).ravel()))
         con.register("found", pa.table({"customer_id": customers, "items": listed}))

@@ -1,13 +1,15 @@
-"""Segments: sqlml against RFM quintiles and plain k-means with as many segments, by what came later and by stability.
+"""Segments: sqlml against a spend model, RFM quintiles and plain k-means, by what came later and by stability.
 
 `eta2_spend` and `eta2_orders` are the shares of the variance of spend and of orders, in a horizon that was withheld,
 that lie between segments; the intervals are of a bootstrap over customers. `stability` is the mean adjusted Rand index
 between fits on bootstrap samples of the customers, method and number of segments given; the standardisation of sqlml's
 columns is that of all. `kept` is the share of customers without an event in the last month who keep the number that
 sqlml gave them a month earlier, after a retrain.
-All get sqlml's features at `as_of`. RFM quintiles: the sum of the three scores cut into groups of equal size. Plain
-k-means: of scikit-learn, on standardised columns. A table of rows has no later: there are stability and silhouette, in
-the space of standardised columns. `seconds` of sqlml are those of CREATE MODEL, in which it chooses method and number.
+All get sqlml's features at `as_of` and as many segments. Spend model: LightGBM's forecast of spend, learnt at sqlml's
+training cut-offs and cut into groups of equal size. RFM quintiles: the sum of the three scores cut into groups of equal
+size. Plain k-means: of scikit-learn, on standardised columns. The verdicts are of those intervals. A table of rows has
+no later: there are stability and silhouette, in the space of standardised columns. `seconds` of sqlml are those of
+CREATE MODEL, in which it chooses method and number.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from sklearn.preprocessing import StandardScaler
 
 import sqlml
 from benchmarks import bootstrap, cases, data, metrics, report
+from benchmarks.bootstrap import LEVEL_SHARE
 from benchmarks.cases import Case
 from benchmarks.data import FOLDER
 from benchmarks.peers import segments as peers
@@ -42,7 +45,7 @@ from sqlml.queries import identifier, literal
 from sqlml.transforms import Encoder
 
 TRAINING, TEST = "benchmark_training", "benchmark_test"
-OURS, QUINTILES, PLAIN = "sqlml", "RFM quintiles", "plain k-means"
+OURS, SPEND, QUINTILES, PLAIN = "sqlml", "LightGBM spend, equal groups", "RFM quintiles", "plain k-means"
 MONTH = timedelta(days=30)
 CASES = (Case("cdnow, 39 weeks", "cdnow", 273), Case("online retail, 90 days", "online_retail", 90, share=0.65))
 QUICK_CASE = Case("shop, 90 days", data.SHOP, 90)
@@ -66,14 +69,14 @@ class Size:
 QUICK = Size(200, 3, 1_000, ", method = 'forecast', k = 4")
 
 
-def run(*, is_quick: bool) -> list[Row]:
-    """All cases whose data are there; a quick run takes a small shop alone, and one method."""
+def run(*, is_quick: bool, only: str = "") -> list[Row]:
+    """The cases whose data are there and that have `only` in their name; a quick run: a small shop and one method."""
     rows: list[Row] = []
     for case in (QUICK_CASE,) if is_quick else CASES:
-        if data.is_here(case.data):
+        if only in case.name and data.is_here(case.data):
             rows += (new := list(_case(case, QUICK if is_quick else Size())))
             print(report.text(new), file=sys.stderr)
-    if not is_quick and _file().exists():
+    if not is_quick and only in ROWS[0] and _file().exists():
         rows += list(_rows_of_a_table(Size()))
     return rows
 
@@ -101,8 +104,11 @@ def _case(case: Case, size: Size) -> Iterator[Row]:
             row |= {"k": len(np.unique(found[name])), **{metric: quality[name][metric] for metric in COMPARED}}
             row["stability"] = _stability(fit, training, now.inputs, size.fits)
             if name != OURS:
-                row |= {f"sqlml_minus_{metric}": list(bootstrap.interval(drawn[OURS][:, place], drawn[name][:, place]))
-                        for metric, place in COMPARED.items()}  # fmt: skip
+                for metric, place in COMPARED.items():
+                    low, high = bootstrap.interval(drawn[OURS][:, place], drawn[name][:, place])
+                    gain, level = quality[OURS][metric] - quality[name][metric], LEVEL_SHARE * quality[name][metric]
+                    row[f"sqlml_minus_{metric}"] = [low, high]
+                    row[f"sqlml_{metric}"] = bootstrap.verdict(gain, low, high, level)
             yield {**row, **({"kept": kept, "seconds": seconds, "chosen": chosen.method} if name == OURS else {})}
 
 
@@ -157,11 +163,23 @@ def _ways(training: Arrays, encoder: Encoder, chosen: ModelOptions, k: int) -> d
     def now(sample: Arrays) -> NDArray[np.float32]:
         return sample.inputs[sample.labels[:, 2] == 0]
 
+    tuned = _past(training).tuned()
     return {
         OURS: partial(_ours, encoder, chosen),
+        SPEND: lambda sample, seed: peers.spend_groups(_past(sample), *tuned, now(sample), k),
         QUINTILES: lambda sample, seed: peers.quintiles(now(sample), k, places),
         PLAIN: lambda sample, seed: peers.plain(now(sample), k, seed),
     }
+
+
+def _past(sample: Arrays) -> peers.Examples:
+    """The examples of which something of the future was observed; one counts by how much of its horizon is over."""
+    places = np.random.default_rng(0).permutation(int(sample.folds.max()) + 1)[sample.folds]
+    past = sample.at(np.argsort(places, kind="stable"))
+    past = past.where(past.labels[:, 2] > 0)
+    share = past.labels[:, 2]
+    spend = np.maximum(past.labels[:, 0], np.float32(0)) / share
+    return peers.Examples(past.inputs, spend.astype(np.float32), share)
 
 
 def _ours(encoder: Encoder, chosen: ModelOptions, sample: Arrays, seed: int) -> peers.Assign:

@@ -1,7 +1,13 @@
 """Query models: sqlml against the peers in five stratified folds, every tuning inside the training rows.
 
+Rows with equal inputs lie on the same side of every split, also inside the tuning of the peers. `..._default` peers
+have the settings of the library, the others tune theirs. The row of sqlml names the tuned peer with the best figure and
+the verdict against it.
+
 A fold's model is made by CREATE MODEL on its training rows and scored by its function; `seconds` are those of CREATE
 MODEL, with the hold-out, its test, importances and calibration; those of a peer are its fit alone, tuning included.
+The peers that use OpenMP fit on one thread, and tune as many settings at once as there are cores; CatBoost's defaults
+have all cores.
 AUC, AP, log-loss and Brier are means over the folds, ECE is of the scores of all folds together. `rows_per_second` is
 scoring from a DuckDB table to a DuckDB table. The verdicts are of a paired bootstrap of the pooled rows.
 """
@@ -21,21 +27,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
-from sklearn.model_selection import StratifiedKFold
 
 import sqlml
 from benchmarks import bootstrap
 from benchmarks.data import FOLDER
-from benchmarks.report import Row
+from benchmarks.peers import tables
+from benchmarks.peers.tables import Part
+from benchmarks.report import Row, text
 from sqlml.queries import literal
 
 Scores = NDArray[np.float64]
-Part = tuple[NDArray[np.int64], NDArray[np.int64]]
-PEERS = ("logistic", "mlp", "lightgbm_default", "lightgbm_small", "xgboost", "catboost")
+TUNED = ("logistic", "mlp", "lightgbm_tuned", "xgboost_tuned", "catboost_tuned")
+PEERS = (*TUNED, "lightgbm_default", "xgboost_default", "catboost_default")
 OURS = "sqlml"
 FOLDS, QUICK_FOLDS, DRAWS, QUICK_DRAWS = 5, 2, 2_000, 200
 BINS = 15
 LEVEL_LOSS = 0.02
+QUICK_ROWS = 2_000
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ CASES = (
     Case("bank_churn", "churn", "customer_id", ("surname",)),
     Case("online_shoppers", "revenue", "row_id"),
     Case("credit_default", "default_next_month", "customer_id"),
+    Case("card_churn", "churn", "customer_id"),
+    Case("employee_churn", "churn", "employee_id"),
 )
 
 
@@ -66,12 +76,14 @@ class Found:
     coverage: list[float]
 
 
-def run(*, is_quick: bool) -> list[Row]:
-    """All tables that are there; a quick run takes two folds of the first."""
+def run(*, is_quick: bool, only: str = "") -> list[Row]:
+    """The tables that are there and have `only` in their name; of the first alone 2,000 rows in a quick run."""
     rows: list[Row] = []
-    cases = [case for case in CASES if file(case).exists()] if FOLDER in os.environ else []
+    cases = [case for case in CASES if only in case.name and file(case).exists()] if FOLDER in os.environ else []
     for case in cases[: 1 if is_quick else None]:
-        rows += _case(case, QUICK_FOLDS if is_quick else FOLDS, QUICK_DRAWS if is_quick else DRAWS)
+        size = (QUICK_FOLDS, QUICK_DRAWS, QUICK_ROWS) if is_quick else (FOLDS, DRAWS, None)
+        rows += (new := _case(case, *size))
+        print(text(new), file=sys.stderr)
     return rows
 
 
@@ -80,13 +92,21 @@ def file(case: Case) -> Path:
     return Path(os.environ[FOLDER]) / f"{case.name}.parquet"
 
 
-def load(con: sqlml.Connection, case: Case) -> tuple[pd.DataFrame, NDArray[np.int64], list[Part]]:
-    """Make the table `data`; its inputs and labels as the peers take them, and the folds: (training, test) rows."""
-    con.execute(f"CREATE TABLE data AS SELECT row_number() OVER () AS n, * FROM {literal(str(file(case)))}").fetchall()
+def load(
+    con: sqlml.Connection, case: Case, rows: int | None = None
+) -> tuple[pd.DataFrame, NDArray[np.int64], list[Part]]:
+    """Make the table `data`, of a sample where `rows` are given.
+
+    Returns:
+        Its inputs and labels as the peers take them, and the folds: (training, test) rows.
+    """
+    sample = "" if rows is None else f"USING SAMPLE reservoir({rows} ROWS) REPEATABLE (0)"
+    source = f"(FROM {literal(str(file(case)))} {sample})"
+    con.execute(f"CREATE TABLE data AS SELECT row_number() OVER () AS n, * FROM {source}").fetchall()
     frame = con.native.sql("FROM data ORDER BY n").df()
     labels = frame[case.label].astype(int).to_numpy()
-    parts = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(labels, labels))
-    return frame.drop(columns=["n", case.label, case.key, *case.exclude]), labels, parts
+    inputs = frame.drop(columns=["n", case.label, case.key, *case.exclude])
+    return inputs, labels, tables.parts(inputs, labels, FOLDS, seed=0)
 
 
 def mark(con: sqlml.Connection, training: NDArray[np.int64], test: NDArray[np.int64]) -> None:
@@ -103,9 +123,9 @@ def create(case: Case) -> str:
         AS SELECT data.* FROM data JOIN marks USING (n) WHERE NOT is_test"""
 
 
-def _case(case: Case, folds: int, draws: int) -> list[Row]:
+def _case(case: Case, folds: int, draws: int, rows: int | None) -> list[Row]:
     with sqlml.connect() as con:
-        inputs, labels, parts = load(con, case)
+        inputs, labels, parts = load(con, case, rows)
         parts = parts[:folds]
         found = {OURS: _ours(con, case, parts, len(labels))}
         for peer in PEERS:
@@ -159,23 +179,34 @@ def _rows(
     found: Mapping[str, Found],
     draws: int,
 ) -> Iterator[Row]:
-    drawn = {name: bootstrap.auc_draws(labels[tested], one.scores[tested], draws) for name, one in found.items()}
-    losses = {name: _losses(labels[tested], one.scores[tested]) for name, one in found.items()}
+    means = {name: np.mean([_metrics(labels[test], one.scores[test]) for _, test in parts], axis=0)
+             for name, one in found.items()}  # fmt: skip
+    verdicts = _verdicts(labels[tested], {name: one.scores[tested] for name, one in found.items()}, draws)
+    best = [max(TUNED, key=lambda peer: means[peer][0]), min(TUNED, key=lambda peer: means[peer][2])]
+    verdicts[OURS] = tuple(f"{verdicts[peer][place]} (best peer: {peer})" for place, peer in enumerate(best))
     for name, one in found.items():
-        means = np.mean([_metrics(labels[test], one.scores[test]) for _, test in parts], axis=0)
         row: dict[str, object] = {"case": case.name, "method": name}
-        row |= dict(zip(("auc", "ap", "log_loss", "brier"), map(float, means), strict=True))
+        row |= dict(zip(("auc", "ap", "log_loss", "brier"), map(float, means[name]), strict=True))
         row["ece"] = _ece(labels[tested], one.scores[tested])
         row["coverage_90"] = float(np.mean(one.coverage)) if one.coverage else None
-        if name != OURS:
-            low, high = bootstrap.interval(drawn[OURS], drawn[name])
-            row["sqlml_auc"] = bootstrap.verdict(float(np.mean(drawn[OURS] - drawn[name])), low, high)
-            gain = bootstrap.mean_interval(losses[name] - losses[OURS], draws)
-            level = LEVEL_LOSS * float(losses[OURS].mean())
-            row["sqlml_log_loss"] = bootstrap.verdict(float((losses[name] - losses[OURS]).mean()), *gain, level)
+        row["sqlml_auc"], row["sqlml_log_loss"] = verdicts[name]
         row["seconds"] = float(np.mean(one.seconds))
         row["rows_per_second"] = float(len(tested) / np.sum(one.score_seconds))
         yield row
+
+
+def _verdicts(labels: NDArray[Any], scores: Mapping[str, Scores], draws: int) -> dict[str, tuple[str, ...]]:
+    """Peer → verdicts on AUC and log-loss, of labels and scores (n,)."""
+    drawn = {name: bootstrap.auc_draws(labels, score, draws) for name, score in scores.items()}
+    losses = {name: _losses(labels, score) for name, score in scores.items()}
+    found: dict[str, tuple[str, ...]] = {}
+    for peer in scores.keys() - {OURS}:
+        gains, saved = drawn[OURS] - drawn[peer], losses[peer] - losses[OURS]
+        auc = bootstrap.verdict(float(gains.mean()), *bootstrap.interval(drawn[OURS], drawn[peer]))
+        level = LEVEL_LOSS * float(losses[OURS].mean())
+        loss = bootstrap.verdict(float(saved.mean()), *bootstrap.mean_interval(saved, draws), level)
+        found[peer] = (auc, loss)
+    return found
 
 
 def _losses(labels: NDArray[Any], scores: Scores) -> Scores:

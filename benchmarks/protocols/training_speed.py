@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 import sqlml
 from benchmarks import timing
 from benchmarks.data import FOLDER
-from benchmarks.peers.tables import catboost
+from benchmarks.peers.tables import catboost_default as catboost
 from benchmarks.protocols import tabular
 from benchmarks.protocols.tabular import Case
 from benchmarks.report import Row

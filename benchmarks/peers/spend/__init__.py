@@ -17,7 +17,3 @@ class Forecast:
     spend: Vector
     orders: Vector
     active: Vector
-
-
-class PeerError(Exception):
-    """A peer has no forecast; the message says why."""
