@@ -16,7 +16,7 @@ from sqlml.errors import ModelError, SqlmlError
 from sqlml.queries import identifier, literal
 from tests.conftest import copy_to, one
 
-QUICK = "folds = 2, bins = 4"
+QUICK = "folds = 2"
 LEVELS = ["a'b", "c,(d]", 'e"f', "g\nh", "$$i$$ --", "/* ü {label} <%s> ;"]
 COLUMNS = f"""SELECT i AS id, (hash(i) % 100)::DOUBLE AS "größe ""x"" --",
         [{", ".join(map(literal, LEVELS))}][(1 + hash(i + 7) % 6)::INT] AS "le'vel $$" FROM range(300) t(i)"""
