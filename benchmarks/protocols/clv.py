@@ -146,7 +146,7 @@ def _methods(
 ) -> Iterator[tuple[str, Callable[[], tuple[Forecast, float]], str | None]]:
     """Each method, what gives its forecast and seconds, and the windows that a peer learns from."""
     for name, method in METHODS.items():
-        options = size.options if method == "ziln" else ""
+        options = size.options if method == "auto" else ""
         yield name, partial(_ours, con, case, test, f"method = '{method}'{options}"), None
     yield "rate x horizon", partial(_timed, rate.forecast, test.known, case.horizon), None
     if size.needs_lifetimes or LIFETIMES.is_here:
