@@ -79,14 +79,14 @@ LAST = "pos = max(pos) OVER (PARTITION BY user_id)"
 CASES = (
     Case("amazon beauty", "amazon_5core/beauty.parquet",
          f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}}", is_twice=True,
-         methods=("rules", "directed", "gru4rec"), budget=240),
+         methods=("rules", "directed", "gru4rec"), budget=180),
     Case("movielens 100k", "movielens_100k/ratings.parquet",
          "SELECT *, pos = max(pos) OVER (PARTITION BY customer_id) AS is_test FROM (SELECT user_id AS customer_id, "
-         "row_number() OVER (PARTITION BY user_id ORDER BY ts, item_id) AS pos, item_id FROM {file})", budget=60),
+         "row_number() OVER (PARTITION BY user_id ORDER BY ts, item_id) AS pos, item_id FROM {file})", budget=40),
     Case("movielens 1m", "movielens_1m/interactions.parquet",
          f"SELECT user_id AS customer_id, pos, item_id, {LAST} AS is_test FROM {{file}} "
          "WHERE item_id IN (SELECT item_id FROM {file} GROUP BY item_id HAVING count(*) >= 5)",
-         methods=("rules", "directed", "gru4rec"), budget=240),
+         methods=("rules", "directed", "gru4rec"), budget=180),
     Case("ta feng, next basket", "tafeng_baskets.parquet",
          "SELECT user_id AS customer_id, basket_no AS pos, item_id, is_last_basket AS is_test FROM {file}",
          methods=("rules", "own")),

@@ -1,8 +1,8 @@
 """Query models: sqlml against the peers in five stratified folds, every tuning inside the training rows.
 
 Rows with equal inputs lie on the same side of every split, also inside the tuning of the peers. `..._default` peers
-have the settings of the library, the others tune theirs. The row of sqlml names the tuned peer with the best figure and
-the verdict against it.
+have the settings of the library, the others tune theirs. The row of sqlml names the peer with the best figure and the
+verdict against it.
 
 A fold's model is made by CREATE MODEL on its training rows and scored by its function; `seconds` are those of CREATE
 MODEL, with the hold-out, its test, importances and calibration; those of a peer are its fit alone, tuning included.
@@ -37,8 +37,16 @@ from benchmarks.report import Row, text
 from sqlml.queries import literal
 
 Scores = NDArray[np.float64]
-TUNED = ("logistic", "mlp", "lightgbm_tuned", "xgboost_tuned", "catboost_tuned")
-PEERS = (*TUNED, "lightgbm_default", "xgboost_default", "catboost_default")
+PEERS = (
+    "logistic",
+    "mlp",
+    "lightgbm_tuned",
+    "xgboost_tuned",
+    "catboost_tuned",
+    "lightgbm_default",
+    "xgboost_default",
+    "catboost_default",
+)
 OURS = "sqlml"
 FOLDS, QUICK_FOLDS, DRAWS, QUICK_DRAWS = 5, 2, 2_000, 200
 BINS = 15
@@ -182,7 +190,7 @@ def _rows(
     means = {name: np.mean([_metrics(labels[test], one.scores[test]) for _, test in parts], axis=0)
              for name, one in found.items()}  # fmt: skip
     verdicts = _verdicts(labels[tested], {name: one.scores[tested] for name, one in found.items()}, draws)
-    best = [max(TUNED, key=lambda peer: means[peer][0]), min(TUNED, key=lambda peer: means[peer][2])]
+    best = [max(PEERS, key=lambda peer: means[peer][0]), min(PEERS, key=lambda peer: means[peer][2])]
     verdicts[OURS] = tuple(f"{verdicts[peer][place]} (best peer: {peer})" for place, peer in enumerate(best))
     for name, one in found.items():
         row: dict[str, object] = {"case": case.name, "method": name}

@@ -55,5 +55,5 @@ class Ease:
 
 
 PEER = Peer(
-    tuple(partial(Ease, penalty, decay) for penalty in (100.0, 500.0) for decay in (1.0, 0.9)), tuned_items=5_000
+    tuple(partial(Ease, penalty, decay) for penalty in (100.0, 500.0) for decay in (1.0, 0.9)), tuned_items=3_000
 )

@@ -11,7 +11,7 @@ from sklearn.neural_network import MLPClassifier
 
 from benchmarks.peers.tables._linear import tuned
 
-GRID, FOLDS = {"alpha": (0.001, 0.3, 3.0)}, 3
+GRID, FOLDS = {"alpha": (0.01, 1.0)}, 3
 
 
 def fit(inputs: pd.DataFrame, labels: NDArray[np.int64]) -> Callable[[pd.DataFrame], NDArray[np.float64]]:
