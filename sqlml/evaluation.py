@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sqlml import losses, queries
 from sqlml.encoding import Arrays
-from sqlml.methods.base import Method, State
+from sqlml.methods.base import Method, State, part
 from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict, together
@@ -78,6 +78,14 @@ _blend = jax.jit(losses.blend)
 def cross_fit(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Fitted:
     """`cross_validate`, then `fit_all`."""
     return fit_all(method, data, encoder, options, cross_validate(method, data, encoder, options, stage), stage)
+
+
+def linear_part(fitted: Fitted, options: ModelOptions) -> Fitted:
+    """The linear model within a fitted net, as `cross_fit` would fit it again: the net's second part, on its folds."""
+    outputs, target = fitted.validated.outputs[:, 1:], fitted.encoder.target
+    calibration = calibrate(outputs, fitted.validated.labels, target, is_fitted=options.blend == "fitted")
+    validated = Validated(outputs, fitted.validated.labels, 1, calibration)
+    return Fitted(State(part(fitted.state.weights, "linear"), 1), fitted.encoder, calibration, validated)
 
 
 def cross_validate(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Validated:

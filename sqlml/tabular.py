@@ -364,7 +364,7 @@ def learn(
     fitted = {options.method: mine}
     for name in task.beside:
         if name in METHODS and name not in fitted:
-            fitted[name] = evaluation.cross_fit(METHODS[name], data, encoder, options, stage)
+            fitted[name] = evaluation.linear_part(mine, options)  # every net has one
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
     evaluation.compare(cursor, HeldOut(_keys(cursor, target, options), list(scores.items())), options.seed, target)
