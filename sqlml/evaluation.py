@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sqlml import losses, queries
 from sqlml.encoding import Arrays
-from sqlml.methods.base import Method, State
+from sqlml.methods.base import Method, State, part
 from sqlml.methods.linear import Objective, Point, minimise
 from sqlml.options import ModelOptions
 from sqlml.training import Stage, predict, together
@@ -78,6 +78,19 @@ _blend = jax.jit(losses.blend)
 def cross_fit(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Fitted:
     """`cross_validate`, then `fit_all`."""
     return fit_all(method, data, encoder, options, cross_validate(method, data, encoder, options, stage), stage)
+
+
+def linear_part(validated: Validated, target: Target, options: ModelOptions) -> Validated:
+    """What the folds say of the linear model that every net has as its second part."""
+    outputs = validated.outputs[:, 1:]
+    calibration = calibrate(outputs, validated.labels, target, is_fitted=options.blend == "fitted")
+    return Validated(outputs, validated.labels, 1, calibration)
+
+
+def linear_beside(fitted: Fitted, options: ModelOptions) -> Fitted:
+    """The linear model within a fitted net, as `cross_fit` would fit it again."""
+    validated = linear_part(fitted.validated, fitted.encoder.target, options)
+    return Fitted(State(part(fitted.state.weights, "linear"), 1), fitted.encoder, validated.calibration, validated)
 
 
 def cross_validate(method: Method, data: Arrays, encoder: Encoder, options: ModelOptions, stage: Stage) -> Validated:

@@ -45,6 +45,7 @@ from sqlml.transforms import Calibration, Encoder, Target
 ROWS, EXAMPLES, STREAM = "sqlml_rows", "sqlml_examples", "sqlml_stream"
 TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
+NET = "net"
 ORDERED = {
     ("0", "1"),
     ("false", "true"),
@@ -405,8 +406,7 @@ def learn(
     fitted = {options.method: mine}
     for name in task.beside:
         if name in METHODS and name not in fitted:
-            checked = seen.get(name) or evaluation.cross_validate(METHODS[name], data, encoder, options, stage)
-            fitted[name] = evaluation.fit_all(METHODS[name], data, encoder, options, checked, stage)
+            fitted[name] = evaluation.linear_beside(mine, options)  # every net has one
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
     scores["base rate"] = _floor(data.labels, len(test.labels), target)
     held_out = HeldOut(_keys(cursor, target, options), list(scores.items()))
@@ -439,10 +439,13 @@ Found = tuple[Encoder, Sequence[Dropped], Validated]
 def _attempt(
     fit_encoder: FitEncoder, data: Arrays, stage: Stage, seen: dict[str, Validated], options: QueryOptions, title: str
 ) -> Attempt[Found]:
-    """Cross-validate a recipe; `seen` keeps what the newest one of its method gave."""
+    """Cross-validate a recipe; of the linear model beside a net in `seen` the folds are known already."""
     encoder, dropped = fit_encoder(options.bins)
-    method = METHODS[options.method]
-    validated = evaluation.cross_validate(method, data, encoder, options, lambda name: stage(title + name))
+    if NET in seen and options.method != NET:
+        validated = evaluation.linear_part(seen[NET], encoder.target, options)
+    else:
+        method = METHODS[options.method]
+        validated = evaluation.cross_validate(method, data, encoder, options, lambda name: stage(title + name))
     seen[options.method] = validated
     return Attempt(validated.losses(encoder.target), (encoder, dropped, validated))
 

@@ -7,6 +7,7 @@ NAMES = (
     "recommend",
     "recommend_speed",
     "tabular",
+    "text",
     "scoring_speed",
     "scoring_tables",
     "training_speed",

@@ -2,7 +2,7 @@
 SELECT {column}::VARCHAR AS level
 FROM {table}
 WHERE {column} IS NOT NULL
-GROUP BY level
+GROUP BY 1
 HAVING count(*) >= $least
 ORDER BY count(*) DESC, level
 LIMIT $most

@@ -32,6 +32,8 @@ TOLERANCE = 1e-9
 LARGEST = 1e30
 PADDING, DOUBLING = 4096, 65_536
 """Rows are padded to a power of two, from DOUBLING on to a multiple of it: few shapes, few compilations."""
+WIDE, STEP = 256, 2048
+"""Of more columns than WIDE, rows are padded to a multiple of STEP: many more rows cost more than a compilation."""
 Array = jax.Array | NDArray[np.float32] | NDArray[np.float64] | NDArray[np.bool_]
 Point = Mapping[str, Array]
 Objective = Callable[..., jax.Array]
@@ -43,7 +45,7 @@ def fit(
     data: Arrays, encoder: Encoder, options: ModelOptions, stop: Arrays | None = None, watch: Watch = silent
 ) -> State:
     """Minimise the penalised loss by L-BFGS; `stop` is not needed."""
-    extra = padded(len(data.labels)) - len(data.labels)
+    extra = padded(*data.inputs.shape) - len(data.labels)
     inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, ((0, extra), (0, 0))[: data.labels.ndim])
     is_row = np.arange(len(labels)) < len(data.labels)
@@ -72,8 +74,10 @@ def _raw_moments(data: Arrays, encoder: Encoder) -> dict[str, NDArray[np.float32
     return {name: value.astype(np.float32) for name, value in found.items()}
 
 
-def padded(rows: int) -> int:
+def padded(rows: int, columns: int = 0) -> int:
     """How many rows arrays of `rows` are filled up to."""
+    if columns > WIDE:
+        return rows + -rows % STEP
     if rows > DOUBLING:
         return rows + -rows % DOUBLING
     return max(PADDING, 1 << (rows - 1).bit_length())
