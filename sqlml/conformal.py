@@ -91,7 +91,7 @@ def _growth(answers: Vector, labels: Vector) -> float:
     return float(np.clip(np.polyfit(grows, missed, 1)[0], 0, 1))
 
 
-def _cautious_quantiles(values: Vector) -> NDArray[np.float64]:
+def _cautious_quantiles(values: Vector | NDArray[np.float64]) -> NDArray[np.float64]:
     """Order statistics of rank (n + 1) q, away from the middle: a row still to come counts as one of them."""
     grid, n = np.linspace(0, 1, LEVELS), len(values)
     rank = np.where(grid < 0.5, np.floor((n + 1) * grid), np.ceil((n + 1) * grid))  # noqa: PLR2004

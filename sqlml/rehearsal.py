@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from sqlml import conformal, encoding, evaluation, explanation, features, queries, segments
+from sqlml.conformal import Conformal
 from sqlml.cutoffs import Calendar, days
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError
-from sqlml.conformal import Conformal
 from sqlml.evaluation import Fitted, HeldOut, Vector
 from sqlml.explanation import Importance
 from sqlml.features import Source
@@ -183,7 +183,8 @@ def _fit_encoder(
 
 
 def _mean_spend(cursor: duckdb.DuckDBPyConnection) -> float:
-    query = f"SELECT sum(greatest(label, 0)) / sum(exposure) FROM {TRAINING}"
+    spent, share = f"sum(greatest(label, 0)::{queries.MONEY})", "sum(exposure::DECIMAL(18, 12))"  # exact in any order
+    query = f"SELECT {spent} / {share} FROM {TRAINING}"
     return max(float(cursor.execute(query).fetchall()[0][0]), LEAST_SPEND)
 
 

@@ -255,7 +255,7 @@ def _of_numbers(source: _Source) -> Iterator[Figure]:
         note = "The middle 99 % of the rows held out; right of the dashed line the prediction was too low."
         yield Figure("Residuals", note, Markup(charts.residuals(off)))
     if covered := source.columns(queries.text("report/coverage")):
-        note = "How many rows held out lie inside a 90 % interval made without them; on the dashed line as many as it says."
+        note = "How many rows held out lie inside a 90 % interval made without them; the dashed line is 90 %."
         yield Figure("Coverage by decile", note, Markup(charts.coverage(covered)))
 
 
