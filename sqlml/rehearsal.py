@@ -200,7 +200,8 @@ def _fit_encoder(
 
 
 def _mean_spend(cursor: duckdb.DuckDBPyConnection) -> float:
-    query = f"SELECT sum(greatest(label, 0)) / sum(exposure) FROM {TRAINING}"
+    spent, share = f"sum(greatest(label, 0)::{queries.MONEY})", "sum(exposure::DECIMAL(18, 12))"  # exact in any order
+    query = f"SELECT {spent} / {share} FROM {TRAINING}"
     return max(float(cursor.execute(query).fetchall()[0][0]), LEAST_SPEND)
 
 

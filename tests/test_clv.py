@@ -1,11 +1,14 @@
 """Customer lifetime value: BG/NBD, Gamma-Gamma, the net that corrects them, the curve, intervals."""
 
+from datetime import datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy.special import hyp2f1
 
 import sqlml
+from sqlml import behavior, queries, targets
 from sqlml.encoding import Arrays
 from sqlml.errors import DataError, OptionError
 from sqlml.methods import bgnbd
@@ -225,6 +228,46 @@ def test_refunds_are_taken_off_and_are_no_orders(con):
     total = "SELECT sum(label) FROM (SELECT sum(amount) AS label FROM behavior.events WHERE event_time > TIMESTAMP '2025-08-31 00:00:00')"
     assert one(con, "SELECT sum(net_of(i)) FROM range(1200) t(i)") == pytest.approx(one(con, total), rel=0.3)
     assert one(con, "SELECT min(net_of(i)) FROM range(1200) t(i)") >= 0
+
+
+def stack_of_orders(days):
+    """Amounts left of (day, bought, refunded): a refund is taken off the newest orders so far, what is too much is lost."""
+    left = []
+    for day, bought, refunded in days:
+        left += [] if bought is None else [[day, bought, bought]]
+        owed = refunded
+        for order in reversed(left):
+            taken = min(order[1], owed)
+            order[1], owed = order[1] - taken, owed - taken
+    return [(day, rest) for day, rest, bought in left if rest > 0 or bought == 0]
+
+
+def test_refunds_are_taken_off_the_newest_orders_before_them(con):
+    rng = np.random.default_rng(11)
+    ids, days = rng.integers(0, 80, 600), rng.integers(0, 40, 600)
+    amounts = rng.choice([-50, -20, -10, 0, 10, 20, 50], 600, p=[0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2]).astype(float)
+    con.register("given", pa.table({"c": ids, "d": days, "a": amounts}))
+    con.execute("""CREATE SCHEMA behavior; CREATE TABLE behavior.events AS SELECT c AS customer_id,
+                   TIMESTAMP '2025-01-01' + to_days(d::INT) AS event_time, a AS amount FROM given""").fetchall()
+    relations, label = behavior.read(con.native), targets.clv(behavior.read(con.native), None)
+    frame = queries.Frame(relations, order=label.order)
+    asked = "SELECT i AS customer_id, TIMESTAMP '2025-01-20' AS as_of FROM range(80) t(i)"
+    select = "SELECT customer_id, repeat_orders, refunded_orders, order_amount, repeat_order_amount"
+    found = {row[0]: row[1:] for row in con.execute(queries.features_of(frame, asked, select)).fetchall()}
+    query = queries.labels_of(relations, label.sql, f"({asked})")
+    later = {"window_seconds": 90 * 86400, "known_by": datetime(2026, 1, 1)}
+    labels = {row[0]: row[2:] for row in con.native.execute(query, later).fetchall()}
+    for customer in range(80):
+        traded = [(d, amounts[(ids == customer) & (days == d)]) for d in np.unique(days[ids == customer])]
+        each = [(d, sum(a[a >= 0]) if (a >= 0).any() else None, -sum(a[a < 0])) for d, a in traded]
+        past, future = ([day for day in each if (day[0] <= 19) == is_past] for is_past in (True, False))
+        left, orders = [rest for _, rest in stack_of_orders(past)], sum(b is not None for _, b, _ in past)
+        if orders:
+            means = [np.mean(part) if len(part) else np.nan for part in (left, left[1:])]
+            expected = pytest.approx((orders - 1, orders - len(left), *means), rel=1e-6, nan_ok=True)
+            assert [np.nan if value is None else value for value in found[customer]] == expected
+        spent = sum((b or 0) - r for _, b, r in future)
+        assert labels[customer] == (spent, len(stack_of_orders(future)))
 
 
 def test_evaluate_compares_spend_before_discounts(shoppers):
