@@ -18,7 +18,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 3, place, 'encoding', name,
         CASE WHEN len(levels) > 0 THEN format('{} levels: {}', len(levels), array_to_string(levels[:8], ', ') || CASE WHEN len(levels) > 8 THEN ', ...' ELSE '' END)
              ELSE format('{} bins from {:.4g} to {:.4g}', len(edges) - 1, edges[1], edges[-1]) || CASE WHEN spikes > 0 THEN format(', {} values of their own', spikes) ELSE '' END END FROM encodings
-    UNION ALL SELECT 4, 0, 'training SQL', '', coalesce(query, input_sql) FROM v
+    UNION ALL SELECT 4, 0, 'training SQL', '', CASE WHEN octet_length(coalesce(query, input_sql)::BLOB) <= 500 THEN coalesce(query, input_sql) ELSE
+        format('{:,} lines: sqlml explain {} --sql, or SELECT coalesce(query, input_sql) FROM ml.versions WHERE version_id = ''{}''',
+               len(string_split(coalesce(query, input_sql), chr(10))), model, version_id) END FROM v
     UNION ALL SELECT 5, row_number() OVER (ORDER BY o.key), 'data', o.key, o.value->>'$' FROM v, json_each(v.fingerprint) o
     UNION ALL SELECT 6, row_number() OVER (ORDER BY o.key), 'package', o.key, o.value->>'$' FROM v, json_each(v.packages) o
     UNION ALL SELECT 7, 0, 'size', 'weights', format('{:,} bytes', octet_length(safetensors)) FROM ml.weights WHERE version_id = $1
