@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import shutil
 import signal
 import sys
 import warnings
@@ -57,7 +58,9 @@ DEMO_MODELS = (
     "CREATE MODEL recommend OPTIONS (task = 'recommend', method = 'rules', repeat = false)",
 )
 DEMO_QUERIES = (
-    "SELECT customer_id, churn_score(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
+    "SELECT customer_id, spend, churn_score(customer_id) AS churn, spend * churn_score(customer_id) AS at_risk "
+    "FROM (SELECT customer_id, sum(amount) AS spend FROM behavior.events WHERE event_time > DATE '2026-04-01' "
+    "GROUP BY customer_id) ORDER BY at_risk DESC LIMIT 5",
     "SELECT plan, count(*) AS customers, avg(churn_score(customer_id)) AS churn FROM behavior.customers GROUP BY plan",
     "SELECT customer_id, clv(customer_id), clv_interval(customer_id) FROM behavior.customers ORDER BY 2 DESC LIMIT 5",
     "FROM clv_curve(7)",
@@ -104,23 +107,33 @@ def demo_command(
     db: Annotated[Path, typer.Option("--db", help="The file to write; it must not exist yet.")] = Path("demo.duckdb"),
     customers: Annotated[int, typer.Option(help="Customers of the generated shop.", min=500)] = 8_000,
 ) -> None:
-    """Generate a shop, train models of churn and lifetime value on it, and query them: offline, in about a minute."""
+    """Generate a shop, train four models on it, and query them: offline, in one to two minutes."""
     if db.exists():
         raise DataError(f"{db} exists already. Remove it, or name another file: sqlml demo --db other.duckdb")
     with sqlml.connect(db) as con:
-        terminal.tell(f"Writing a shop of {customers:,} customers to {db} ...")
+        terminal.tell(f"Writing a shop of {customers:,} customers to {db}. Then {len(DEMO_MODELS)} models are trained: "
+                      "all together takes one to two minutes on two cores.")  # fmt: skip
         demo.write_shop(con.native, customers)
         for statement in DEMO_MODELS:
-            terminal.tell(f"sqlml> {statement};\nTraining takes about half a minute.")
-            _show_training(con, statement)
+            terminal.tell(f"sqlml> {statement};")
+            terminal.show_record(con, statement)
         for query in DEMO_QUERIES:
             print(f"sqlml> {query};")
             terminal.show(con, query)
+    program = _program()
     print(f"""Type next:
-  sqlml query --db {db} "SELECT * FROM ml.metrics"
-  sqlml query --db {db} "SELECT name, detail FROM ml.features"
-  sqlml score churn --db {db} --to churn_today
-  sqlml map --help        # the same on your own tables""")
+  {program} query --db {db} "FROM ml.scoreboard WHERE is_model AND population = 'all'"
+  {program} query --db {db} "SELECT unnest(churn_explain(7)[:5], recursive := true)"
+  {program} score churn --db {db} --to churn_today
+  {program} map --help        # the same on your own tables""")
+
+
+def _program() -> str:
+    """How the command line is called here: by its name where that is found, else as it was called now."""
+    called, found = Path(sys.argv[0]), shutil.which("sqlml")
+    if called.stem != "sqlml" or (found and called.exists() and called.samefile(found)):
+        return "sqlml"
+    return str(called)
 
 
 @app.command("map")
@@ -224,6 +237,8 @@ def train(db: Path, name: str, sql: Path | None, replace: bool, **given: object)
     values = {key: value for key, value in given.items() if value is not None and value != []}
     pairs = ", ".join(f"{key} = {_sql(value)}" for key, value in values.items())
     with terminal.open_database(db) as con:
+        _require_new(con, name, replace=replace)
+        terminal.announce_training()
         terminal.show_record(
             con, f"CREATE {'OR REPLACE ' if replace else ''}MODEL {identifier(name)} OPTIONS ({pairs})"
         )
@@ -357,6 +372,7 @@ def explain(
     model: Model,
     version: Number = None,
     rows: Annotated[str | None, typer.Option("--for", help="A query: explain the answer to each of its rows.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Show the SQL that it was trained from instead.")] = False,
 ) -> None:
     """Show how a model was made, or why rows get the answers they get.
 
@@ -364,6 +380,9 @@ def explain(
 
     sqlml explain churn --for "SELECT customer_id FROM behavior.customers LIMIT 3"
     """
+    if sql:
+        _show_training_sql(db, model, version)
+        return
     given = f" FOR {rows}" if rows else ""
     _run(db, f"EXPLAIN MODEL {identifier(model)}{_numbered(version)}{given}", read_only=True)
 
@@ -459,7 +478,10 @@ def import_command(
     replace: Annotated[bool, typer.Option("--replace", help="Add a version where the model exists.")] = False,
 ) -> None:
     """Take a model from a file, check it, and make its functions."""
-    _run(db, f"IMPORT {'OR REPLACE ' if replace else ''}MODEL {identifier(model)} FROM {literal(str(file))}")
+    sql = f"IMPORT {'OR REPLACE ' if replace else ''}MODEL {identifier(model)} FROM {literal(str(file))}"
+    with terminal.open_database(db) as con:
+        _require_new(con, model, replace=replace)
+        terminal.run(con, sql)
 
 
 @app.command()
@@ -488,6 +510,23 @@ def shell(
     prompt = import_module("sqlml.shell")
     with terminal.open_database(db, read_only=read_only) as con:
         prompt.run(con)
+
+
+def _show_training_sql(db: Path, model: str, number: int | None) -> None:
+    with terminal.open_database(db, read_only=True) as con:
+        found = con.catalog().version(model, number)
+        query = "SELECT coalesce(query, input_sql) FROM ml.versions WHERE version_id = ?"
+        print(con.execute(query, [found.version_id]).fetchall()[0][0])
+
+
+def _require_new(con: Connection, name: str, *, replace: bool) -> None:
+    """Name the flag before anything is done.
+
+    Raises:
+        ModelError: The model exists, and no version is to be added.
+    """
+    if not replace and name in con.catalog().models():
+        raise ModelError(f"There is a model '{name}' already. --replace adds a version to it; sqlml drop removes it.")
 
 
 def _show_training(con: Connection, statement: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import threading
 import warnings
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlml import advice, frames, lifecycle, options, queries
+from sqlml import advice, constants, frames, lifecycle, options, queries
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import CatalogError, ModelError, OptionError, SqlmlError, StatementError, first_line
+from sqlml.errors import CatalogError, ModelError, SqlmlError, StatementError, first_line
 from sqlml.lifecycle import Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.progress import on_stderr
-from sqlml.queries import identifier, literal
+from sqlml.queries import identifier
 from sqlml.registry import Registry
 from sqlml.shown import RESULTS, Shown
 from sqlml.statements import (
@@ -72,9 +71,6 @@ RECORDS = {CreateModel: "report", ImportModel: "report", BacktestModel: "backtes
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
-_OFFSET = r"'[^']*:\d\d(\.\d+)?\s*[A-Za-z+-][^']*'"
-_MOMENT = re.compile(rf"\bTIMESTAMP\s*{_OFFSET}|{_OFFSET}\s*(::|AS)\s*TIMESTAMP\b", re.IGNORECASE)
-"""Text with an offset that becomes a TIMESTAMP."""
 BATCH = 16_384
 """Rows of a query that are held at a time."""
 Query = tuple[str, Sequence[object]]
@@ -300,7 +296,7 @@ class Connection:
             case EvaluateModel(name, number, query) if query is not None:
                 return _values(EVALUATION, _late("inquiry").evaluate(place, name, number, rows))
             case ExportModel(name, number, path, texts):
-                keeps_rows = options.only_flag("rows", _constants(place.cursor, texts), default=True)
+                keeps_rows = options.only_flag("rows", constants.of(place.cursor, texts), default=True)
                 written = _late("archive").write(place, name, number, path, keeps_rows=keeps_rows)
                 return queries.text("catalog/exported"), [name, path, written.size, written.rows]
             case EvaluateModel(name, number) | ExplainModel(name, number):
@@ -332,6 +328,10 @@ class Connection:
             raise
         if _relation is None:
             raise StatementError(f"A query with rows is expected, not: {_query}")
+        if isinstance(_statement, CreateModel | RetrainModel):
+            with self._workplace(self._database()) as _place:
+                _values, *_ = _asked(_place, Catalog(_place.cursor, _place.database), _statement)
+            _late("tabular").require_label(_relation.columns, _values.get("label"))
         return _relation.to_arrow_reader(BATCH)
 
     def _query_of(self, statement: Statement) -> str | None:
@@ -380,12 +380,12 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
             version = _create(place, statement, rows)
         case RetrainModel(name, texts, number):
             recipe = Catalog(place.cursor, place.database).version(name, number)
-            version = _late("pipeline").retrain(place, recipe, _constants(place.cursor, texts), rows)
+            version = _late("pipeline").retrain(place, recipe, constants.of(place.cursor, texts), rows)
         case ImportModel(name, path, is_replace):
             version = _late("archive").read(place, name, path, is_replace=is_replace)
         case BacktestModel(name, start, end, every):
             parts = (("FROM", start), ("TO", end), ("EVERY", every))
-            moments = [_moment(place.cursor, word, text) for word, text in parts]
+            moments = [constants.moment(place.cursor, word, text) for word, text in parts]
             version = _late("pipeline").backtest(place, name, *moments)
     return version
 
@@ -394,7 +394,7 @@ def _asked(
     place: Workplace, store: Catalog, statement: CreateModel | RetrainModel
 ) -> tuple[dict[str, object], str | None, bool]:
     """The options of the model that a statement makes, its query, and whether it may exist."""
-    values = _constants(place.cursor, statement.options)
+    values = constants.of(place.cursor, statement.options)
     if isinstance(statement, CreateModel):
         return values, statement.query, statement.is_replace
     options.flag("gate", values.pop("gate", False))
@@ -412,7 +412,7 @@ def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # 
     store = Catalog(place.cursor, place.database)
     if statement.if_not_exists and name in store.models():
         return store.version(name)
-    values = _constants(place.cursor, statement.options)
+    values = constants.of(place.cursor, statement.options)
     made: Version
     if statement.query is None:
         made = _late("pipeline").create_behavior_model(place, name, values, is_replace=is_replace)
@@ -483,38 +483,6 @@ def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None
                     registry.register(version)
                 except ModelError as error:
                     warnings.warn(f"Model '{version.model}' cannot be called. {error}", stacklevel=4)
-
-
-def _constants(cursor: duckdb.DuckDBPyConnection, options: Mapping[str, str]) -> dict[str, object]:
-    return {key: _constant(cursor, key, text) for key, text in options.items()}
-
-
-def _moment(cursor: duckdb.DuckDBPyConnection, word: str, text: str) -> str:
-    """A time or an interval as text."""
-    value = _constant(cursor, word, text)
-    if not isinstance(value, str):
-        raise OptionError(f"{word} {text} is no time or interval: write DATE '2025-01-01', or 30 DAYS.")
-    return value
-
-
-def _constant(cursor: duckdb.DuckDBPyConnection, key: str, text: str) -> object:
-    """The value of an option's SQL expression; intervals, and times in UTC, in DuckDB's own text form."""
-    try:
-        query = f"SELECT v, v::VARCHAR, typeof(v) FROM (SELECT ({_with_offsets(cursor, text)}\n) AS v)"
-        value, shown, kind = cursor.execute(query).fetchall()[0]
-    except duckdb.Error as error:
-        raise OptionError(f"Option {key} = {text} is no constant that DuckDB can read: {first_line(error)}") from error
-    return shown if kind in ("INTERVAL", "DATE") or kind.startswith("TIMESTAMP") else value
-
-
-def _with_offsets(cursor: duckdb.DuckDBPyConnection, text: str) -> str:
-    """An SQL expression whose literals of TIMESTAMP are in UTC: DuckDB would drop the offset that they have."""
-
-    def in_utc(found: re.Match[str]) -> str:
-        query = f"SELECT ({queries.text('binding/utc', text=found[0])})::VARCHAR || '+00'"
-        return literal(cursor.execute(query).fetchall()[0][0])
-
-    return _MOMENT.sub(lambda found: re.sub(_OFFSET, in_utc, found[0]), text)
 
 
 def _key(path: str | Path) -> str:

@@ -277,7 +277,6 @@ def create_query_model(
     asked = recipes[0]
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
-    tabular.require_label(rows.schema.names, asked)
     types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
         return _create_row_segments(

@@ -24,12 +24,14 @@ HISTORY = ".sqlml_history"
 INTERRUPTED = "Query interrupted"
 """What DuckDB says, as a RuntimeError, when Ctrl-C ends a query."""
 COMMANDS = {
-    ".help": "this text",
+    ".help": "this text; so do help and ?",
     ".models": "the models: SHOW MODELS",
     ".tables": "the tables and views",
     ".functions": "the functions of the models",
-    ".quit": "leave; so does Ctrl-D",
+    ".quit": "leave; so do quit, exit and Ctrl-D",
 }
+HELP, LEAVE = {".help", "help", "?"}, {".quit", ".exit", "quit", "exit"}
+"""What stands alone on a line, with a semicolon or without."""
 QUERIES = {
     ".models": "SHOW MODELS",
     ".tables": "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'ml' ORDER BY ALL",
@@ -59,7 +61,7 @@ def run(con: Connection) -> None:
         prompt_continuation="   ...> ",
     )
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ends a statement, not the shell
-    terminal.tell("A statement ends with a semicolon. Tab completes; .help says more; .quit leaves.")
+    terminal.tell("A statement ends with a semicolon. Tab completes; help says more; quit leaves.")
     while True:
         try:
             text = session.prompt("sqlml> ").strip()
@@ -67,7 +69,7 @@ def run(con: Connection) -> None:
             continue
         except EOFError:
             return
-        if text == ".quit":
+        if _word(text) in LEAVE:
             return
         _answer(con, text)
 
@@ -79,7 +81,7 @@ def _keys() -> KeyBindings:
     @keys.add("enter")
     def _enter(event: KeyPressEvent) -> None:
         text = event.current_buffer.text.strip()
-        if not text or text.startswith(".") or statements.is_complete(text):
+        if not text or text.startswith(".") or _word(text) in HELP | LEAVE or statements.is_complete(text):
             event.current_buffer.validate_and_handle()
         else:
             event.current_buffer.insert_text("\n")
@@ -90,15 +92,30 @@ def _keys() -> KeyBindings:
 def _answer(con: Connection, text: str) -> None:
     """Run what was typed; an error is shown and the prompt comes again."""
     if text.startswith(".") and text not in QUERIES:
-        print("\n".join(f"{name:12}{meaning}" for name, meaning in COMMANDS.items()))
-        print("\nStatements beside DuckDB's own:\n" + "\n".join(f"  {form}" for form in statements.FORMS))
+        _help()
         return
     _run_all(con, QUERIES.get(text, text), stops=False)
+
+
+def _help() -> None:
+    print("\n".join(f"{name:12}{meaning}" for name, meaning in COMMANDS.items()))
+    print("\nStatements beside DuckDB's own:\n" + "\n".join(f"  {form}" for form in statements.FORMS))
+    print("\nThe record of a model, with its functions and how they are called: DESCRIBE MODEL name;")
+
+
+def _word(text: str) -> str:
+    """What was typed, if it is a word of the shell."""
+    return text.strip().removesuffix(";").strip().lower()
 
 
 def _run_all(con: Connection, script: str, *, stops: bool = True) -> None:
     """Each statement with its result; the first error stops a script that nobody watches."""
     for statement in statements.split(script):
+        if _word(statement) in LEAVE:
+            return
+        if _word(statement) in HELP:
+            _help()
+            continue
         try:
             terminal.run(con, statement)
         except (SqlmlError, duckdb.Error) as error:

@@ -108,15 +108,14 @@ def require_learnable(recipes: Sequence[QueryOptions]) -> Task | None:
     return fitting[0] if len({task.functions for task in fitting}) == 1 else None
 
 
-def require_label(names: Sequence[str], options: QueryOptions) -> None:
+def require_label(names: Sequence[str], label: str | None) -> None:
     """Check that the query has the label among its columns, before any row is read.
 
     Raises:
         OptionError: It has not.
     """
-    if options.label is not None and options.label not in names:
-        raise OptionError(f"The query has no column '{options.label}' for the label." + did_you_mean(
-            options.label, names, "columns"))  # fmt: skip
+    if label is not None and label not in names:
+        raise OptionError(f"The query has no column '{label}' for the label." + did_you_mean(label, names, "columns"))
 
 
 def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: str = ROWS) -> dict[str, str]:

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from sqlml.connection import Connection
 
 RECORDS = (CreateModel, DescribeModel, ImportModel)
-SHORT = "* REPLACE (value::FLOAT AS value, low::FLOAT AS low, high::FLOAT AS high)"
-"""Fewer digits, so that every column of metrics has its place."""
+FLOATS = ("FLOAT", "DOUBLE")
+ROUNDED = "CASE WHEN abs({0}) < 0.001 THEN format('{{:.3g}}', {0})::DOUBLE ELSE round({0}::DOUBLE, 4) END AS {0}"
+"""A number for people: four decimals, or three digits of a smaller one."""
 TRAININGS = (CreateModel, RetrainModel, BacktestModel)
 
 
@@ -106,18 +107,22 @@ def run(con: Connection, statement: str) -> None:
     if isinstance(parsed, RECORDS) or (isinstance(parsed, ExplainModel) and parsed.query is None):
         show_record(con, statement)
     else:
-        show(con, statement, SHORT if isinstance(parsed, (EvaluateModel, BacktestModel)) else "*")
+        show(con, statement)
 
 
-def show(con: Connection, sql: str, columns: str = "*") -> None:
+def show(con: Connection, sql: str) -> None:
     """Run SQL and show the result of its last statement as a table."""
     relation = con.sql(sql)
     if relation is not None:
-        print(as_text(relation if columns == "*" else relation.project(columns)))
+        print(as_text(relation))
 
 
 def as_text(relation: duckdb.DuckDBPyRelation) -> str:
-    """A result as DuckDB draws it."""
+    """A result as DuckDB draws it, its numbers rounded."""
+    named = zip(relation.columns, map(str, relation.types), strict=True)
+    rounded = [ROUNDED.format(identifier(name)) for name, kind in named if kind in FLOATS]
+    if rounded and len({name.lower() for name in relation.columns}) == len(relation.columns):
+        relation = relation.project(f"* REPLACE ({', '.join(rounded)})")
     return str(relation).rstrip("\n")
 
 

@@ -126,7 +126,7 @@ def test_a_native_connection_can_be_given_the_functions(tmp_path, shop):
 
 def test_cursors_see_a_new_model_and_lose_a_dropped_one(shop):
     other = shop.cursor()
-    shop.execute(f"CREATE MODEL later OPTIONS (horizon = '60 days', method = 'logistic', folds = 2)").fetchall()
+    shop.execute("CREATE MODEL later OPTIONS (horizon = '60 days', method = 'logistic', folds = 2)").fetchall()
     assert 0 <= one(other, "SELECT later_score(7)") <= 1
     other.execute("DROP MODEL later").fetchall()
     with pytest.raises(duckdb.CatalogException):

@@ -356,8 +356,8 @@ def test_a_few_rows_are_not_learnt_by_heart(con):
 
 
 def test_braces_in_names_are_no_placeholders(con):
-    con.execute(f"""CREATE MODEL b OPTIONS (label = '{{content}}', method = 'logistic', folds = 2) AS
-                    SELECT i % 7 AS "{{row}}", i AS "{{seed}} {{is_test}}", i % 3 = 0 AS "{{content}}" FROM range(400) t(i)""").fetchall()
+    con.execute("""CREATE MODEL b OPTIONS (label = '{content}', method = 'logistic', folds = 2) AS
+                    SELECT i % 7 AS "{row}", i AS "{seed} {is_test}", i % 3 = 0 AS "{content}" FROM range(400) t(i)""").fetchall()
     predicted = con.sql("""FROM ml.predict('b', 'SELECT 1 AS "{row}", 2 AS "{seed} {is_test}"')""")
     assert predicted.columns[-2:] == ["predicted_{content}", "predicted_{content}_probability"]
 
@@ -375,7 +375,7 @@ def test_rows_from_variables_parameters_and_odd_names(con):
     ).to_arrow_table()
     assert len(frame) == 400
     con.execute(
-        f"""CREATE MODEL "my ""model" OPTIONS (label = 'it''s', method = 'logistic', folds = 2) AS
+        """CREATE MODEL "my ""model" OPTIONS (label = 'it''s', method = 'logistic', folds = 2) AS
                     SELECT * FROM frame WHERE "select" >= ?""",
         [50],
     ).fetchall()

@@ -240,7 +240,7 @@ def test_ids_of_any_type(con, key):
     demo.write_shop(con.native, customers=600, days=400)
     con.execute(f"""CREATE OR REPLACE VIEW behavior.events AS SELECT {key} AS customer_id, happened_at AS event_time FROM main.shop_events;
         DROP VIEW behavior.customers""").fetchall()
-    con.execute(f"CREATE MODEL churn OPTIONS (horizon = '60 days', method = 'logistic', folds = 2)").fetchall()
+    con.execute("CREATE MODEL churn OPTIONS (horizon = '60 days', method = 'logistic', folds = 2)").fetchall()
     n, scored = con.execute(
         "SELECT count(*), count(churn_score(customer_id)) FROM (SELECT DISTINCT customer_id FROM behavior.events)"
     ).fetchall()[0]

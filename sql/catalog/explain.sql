@@ -24,7 +24,9 @@ WITH v AS (FROM ml.versions WHERE version_id = $1
     UNION ALL SELECT 3.5, 0, 'leak check', format('{} columns', count(*)), format('each alone against the label; {} tell it nearly by themselves (AUC from .97, R² from .99)', count_if(is_suspect)) FROM looked_at HAVING count(*) > 0
     UNION ALL SELECT 3.5, row_number() OVER (ORDER BY is_suspect DESC, value DESC), 'leak check', name, format('{} {:.3f}', measure, value) || CASE WHEN is_suspect THEN ': tells the label' ELSE '' END
         FROM (FROM looked_at ORDER BY is_suspect DESC, value DESC LIMIT 5)
-    UNION ALL SELECT 4, 0, 'training SQL', '', coalesce(query, input_sql) FROM v
+    UNION ALL SELECT 4, 0, 'training SQL', '', CASE WHEN octet_length(coalesce(query, input_sql)::BLOB) <= 500 THEN coalesce(query, input_sql) ELSE
+        format('{:,} lines: sqlml explain {} --sql, or SELECT coalesce(query, input_sql) FROM ml.versions WHERE version_id = ''{}''',
+               len(string_split(coalesce(query, input_sql), chr(10))), model, version_id) END FROM v
     UNION ALL SELECT 5, row_number() OVER (ORDER BY o.key), 'data', o.key, o.value->>'$' FROM v, json_each(v.fingerprint) o
     UNION ALL SELECT 6, row_number() OVER (ORDER BY o.key), 'package', o.key, o.value->>'$' FROM v, json_each(v.packages) o
     UNION ALL SELECT 7, 0, 'size', 'weights', format('{:,} bytes', octet_length(safetensors)) FROM ml.weights WHERE version_id = $1

@@ -6,7 +6,7 @@ WITH v AS (
            CASE WHEN regexp_full_match(name, '[a-z_][a-z0-9_]*') THEN name ELSE '"' || replace(name, '"', '""') || '"' END AS called
     FROM ml.functions f, v WHERE f.version_id = $1
 ), figures AS (
-    SELECT *, [CASE WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
+    SELECT *, [CASE WHEN abs(x) < 1e-9 THEN '0' WHEN abs(x) >= 1000 THEN format('{:,.0f}', x) ELSE format('{:.4g}', x) END for x in [value, low, high]] AS shown
     FROM ml.metrics WHERE version_id = $1 AND value IS NOT NULL AND NOT starts_with(population, 'decile')
 ), metric AS (
     SELECT method, population, coalesce(min(value) FILTER (metric IN ('log_loss', 'rmse')), 1 - min(value) FILTER (metric IN ('eta2_spend', 'ndcg_10'))) AS loss,
