@@ -399,7 +399,7 @@ def _asked(
         return values, statement.query, statement.is_replace
     options.flag("gate", values.pop("gate", False))
     version = store.version(statement.name)
-    return {**vars(version.options), **values}, version.query, True
+    return _late("pipeline").recipe_of(version, values), version.query, True
 
 
 def _streams(statement: Statement) -> bool:

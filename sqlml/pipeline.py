@@ -391,20 +391,23 @@ def retrain(
     """
     name, changed = version.model, dict(values)
     rival = version if options.flag("gate", changed.pop("gate", False)) else None
-    kept = _used(version, str(changed.get("method", version.method)))
-    if rows is None:
-        kept["as_of"] = None
-    recipe = {**kept, **changed}
+    recipe = recipe_of(version, changed)
     if rows is None:
         return create_behavior_model(place, name, recipe, is_replace=True, rival=rival)
     return create_query_model(place, name, recipe, str(version.query), rows, is_replace=True, rival=rival)
 
 
-def _used(version: Version, method: str) -> dict[str, object]:
-    """The options of a version that a method uses: an earlier release stored others too."""
+def recipe_of(version: Version, changed: Mapping[str, object]) -> dict[str, object]:
+    """The options to train a version again, some of them changed; a behaviour model may know what has happened since.
+
+    An earlier release stored options that the method does not use: they are left out.
+    """
     kind, task = type(version.options), next(t for t in TASKS if t.name == version.task)
-    idle = options.unused(kind, task.name, task.tried(method))
-    return {name: value for name, value in vars(version.options).items() if name not in idle}
+    idle = options.unused(kind, task.name, task.tried(str(changed.get("method", version.method))))
+    kept = {name: value for name, value in vars(version.options).items() if name not in idle}
+    if version.query is None:
+        kept["as_of"] = None
+    return {**kept, **changed}
 
 
 def backtest(place: Workplace, name: str, start: str, end: str, every: str) -> Version:

@@ -108,14 +108,15 @@ def require_learnable(recipes: Sequence[QueryOptions]) -> Task | None:
     return fitting[0] if len({task.functions for task in fitting}) == 1 else None
 
 
-def require_label(names: Sequence[str], label: str | None) -> None:
+def require_label(names: Sequence[str], label: object) -> None:
     """Check that the query has the label among its columns, before any row is read.
 
     Raises:
         OptionError: It has not.
     """
-    if label is not None and label not in names:
-        raise OptionError(f"The query has no column '{label}' for the label." + did_you_mean(label, names, "columns"))
+    name = str(label)
+    if label is not None and name not in names:
+        raise OptionError(f"The query has no column '{name}' for the label." + did_you_mean(name, names, "columns"))
 
 
 def load(cursor: duckdb.DuckDBPyConnection, rows: pa.RecordBatchReader, table: str = ROWS) -> dict[str, str]:

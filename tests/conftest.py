@@ -12,7 +12,7 @@ import sqlml
 from sqlml import demo
 
 FAST = "epochs = 6, members = 2, width = 8, folds = 2, bins = 8"
-CHURN = f"CREATE MODEL churn OPTIONS (task = 'churn', horizon = INTERVAL 60 DAY, attributes = ['plan'], {FAST})"
+CHURN = f"CREATE MODEL churn OPTIONS (task = 'churn', method = 'net', horizon = INTERVAL 60 DAY, attributes = ['plan'], {FAST})"
 
 
 def pytest_addoption(parser):

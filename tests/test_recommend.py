@@ -330,7 +330,7 @@ class TestOptions:
             ("repeat = 'maybe'", "repeat cannot be 'maybe'"),
             ("event_weights = {'view': -1}", "give each type a number of 0 or more"),
             ("event_weights = 'view'", "give each type a number of 0 or more"),
-            ("event_weights = {'purchsae': 3}", "no event has this type. Types: .*purchase.*Did you mean purchase"),
+            ("event_weights = {'purchsae': 3}", "no event has this type. Did you mean purchase.*Types: .*purchase"),
             ("candidates = 'category'", "is VARCHAR: a condition"),
             ("candidates = 'NULL'", "a condition"),
             ("discount = 0.1", "discount is one of task clv"),
@@ -357,7 +357,7 @@ class TestOptions:
             ("candidates = 'price < 50) OR (true'", "Option candidates"),
             ("candidates = 'item_id IN (SELECT 1)'", "without a query inside"),
             ("population = 'true) --'", "FOR EACH CUSTOMER WHERE"),
-            ("horizon = INTERVAL 5 DAY", "horizon means nothing for task recommend"),
+            ("horizon = INTERVAL 5 DAY", "horizon is one of tasks churn, clv"),
         ],
     )
     def test_conditions_are_checked(self, shop, given, message):

@@ -255,7 +255,7 @@ def test_scores_of_every_task_are_replaced_by_the_next(con, tmp_path, task):
 def test_without_events_there_is_no_moment(con):
     con.execute("CREATE TABLE seen AS FROM behavior.events WHERE false").fetchall()
     con.execute("CREATE OR REPLACE VIEW behavior.events AS FROM main.seen").fetchall()
-    with pytest.raises(DataError, match="give --as-of"):
+    with pytest.raises(DataError, match="nothing to score"):
         scoring.job(con, "churn", None)
 
 
