@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from sqlml import advice, constants, frames, lifecycle, options, queries
+# Underscored: DuckDB looks for the caller's tables among the names of this module first.
+from sqlml import advice as _advice
+from sqlml import constants as _constants
+from sqlml import frames as _frames
+from sqlml import lifecycle as _lifecycle
+from sqlml import options as _options
+from sqlml import queries as _queries
 from sqlml.catalog import Catalog, Version
 from sqlml.errors import CatalogError, ModelError, SqlmlError, StatementError, first_line
 from sqlml.lifecycle import Workplace
@@ -195,7 +201,7 @@ class Connection:
         """Attach a further database file; after `USE alias` its models can be called."""
         name = alias or Path(path).stem
         options = " (READ_ONLY)" if read_only else ""
-        self._native.execute(f"ATTACH {queries.literal(str(path))} AS {identifier(name)}{options}").fetchall()
+        self._native.execute(f"ATTACH {_queries.literal(str(path))} AS {identifier(name)}{options}").fetchall()
         _register_all(self._root, self._registry)
         return self
 
@@ -217,7 +223,7 @@ class Connection:
         self._refuse_in_transaction("register_behavior()")
         given = {"events": events, "customers": customers, "items": items}
         with self._workplace(self._database()) as place:
-            frames.write(place.cursor, {name: frame for name, frame in given.items() if frame is not None})
+            _frames.write(place.cursor, {name: frame for name, frame in given.items() if frame is not None})
         return self
 
     @property
@@ -266,11 +272,11 @@ class Connection:
             if isinstance(statement, CreateModel) and statement.if_not_exists and name in store.models():
                 return
             values, query, is_replace = _asked(place, store, statement)
-            lifecycle.require_new(place.cursor, store, name, is_replace=is_replace)
+            _lifecycle.require_new(place.cursor, store, name, is_replace=is_replace)
             if query is None:
-                options.make(BehaviorOptions, values)
+                _options.make(BehaviorOptions, values)
             else:
-                options.require_known(QueryOptions, values)
+                _options.require_known(QueryOptions, values)
                 _late("pipeline").require_learnable(place, name, values, is_replace=is_replace)
 
     def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
@@ -287,18 +293,18 @@ class Connection:
     def _result(self, place: Workplace, statement: Statement, rows: Any) -> Query:  # noqa: ANN401
         match statement:
             case CreateModel() | BacktestModel() | ImportModel():
-                return queries.text(f"catalog/{RECORDS[type(statement)]}"), [
+                return _queries.text(f"catalog/{RECORDS[type(statement)]}"), [
                     _version(place, statement, rows).version_id
                 ]
             case RetrainModel():
                 found = _version(place, statement, rows)
-                return queries.text("catalog/retrained"), [found.version_id, found.version == statement.version]
+                return _queries.text("catalog/retrained"), [found.version_id, found.version == statement.version]
             case EvaluateModel(name, number, query) if query is not None:
                 return _values(EVALUATION, _late("inquiry").evaluate(place, name, number, rows))
             case ExportModel(name, number, path, texts):
-                keeps_rows = options.only_flag("rows", constants.of(place.cursor, texts), default=True)
+                keeps_rows = _options.only_flag("rows", _constants.of(place.cursor, texts), default=True)
                 written = _late("archive").write(place, name, number, path, keeps_rows=keeps_rows)
-                return queries.text("catalog/exported"), [name, path, written.size, written.rows]
+                return _queries.text("catalog/exported"), [name, path, written.size, written.rows]
             case EvaluateModel(name, number) | ExplainModel(name, number):
                 return _stored(Catalog(place.cursor, place.database), statement, name, number)
         return _alter(place, statement)
@@ -363,7 +369,7 @@ class Connection:
 
     def _advice(self, error: duckdb.Error, text: str) -> str | None:
         with suppress(duckdb.Error, SqlmlError), self._workplace(self._database()) as place:
-            return advice.of(error, text, Catalog(place.cursor, place.database))
+            return _advice.of(error, text, Catalog(place.cursor, place.database))
         return None
 
     def _refuse_in_transaction(self, what: str) -> None:
@@ -380,12 +386,12 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
             version = _create(place, statement, rows)
         case RetrainModel(name, texts, number):
             recipe = Catalog(place.cursor, place.database).version(name, number)
-            version = _late("pipeline").retrain(place, recipe, constants.of(place.cursor, texts), rows)
+            version = _late("pipeline").retrain(place, recipe, _constants.of(place.cursor, texts), rows)
         case ImportModel(name, path, is_replace):
             version = _late("archive").read(place, name, path, is_replace=is_replace)
         case BacktestModel(name, start, end, every):
             parts = (("FROM", start), ("TO", end), ("EVERY", every))
-            moments = [constants.moment(place.cursor, word, text) for word, text in parts]
+            moments = [_constants.moment(place.cursor, word, text) for word, text in parts]
             version = _late("pipeline").backtest(place, name, *moments)
     return version
 
@@ -394,10 +400,10 @@ def _asked(
     place: Workplace, store: Catalog, statement: CreateModel | RetrainModel
 ) -> tuple[dict[str, object], str | None, bool]:
     """The options of the model that a statement makes, its query, and whether it may exist."""
-    values = constants.of(place.cursor, statement.options)
+    values = _constants.of(place.cursor, statement.options)
     if isinstance(statement, CreateModel):
         return values, statement.query, statement.is_replace
-    options.flag("gate", values.pop("gate", False))
+    _options.flag("gate", values.pop("gate", False))
     version = store.version(statement.name)
     return _late("pipeline").recipe_of(version, values), version.query, True
 
@@ -412,7 +418,7 @@ def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # 
     store = Catalog(place.cursor, place.database)
     if statement.if_not_exists and name in store.models():
         return store.version(name)
-    values = constants.of(place.cursor, statement.options)
+    values = _constants.of(place.cursor, statement.options)
     made: Version
     if statement.query is None:
         made = _late("pipeline").create_behavior_model(place, name, values, is_replace=is_replace)
@@ -424,28 +430,28 @@ def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # 
 
 def _show(store: Catalog, statement: ShowModels | DescribeModel) -> Query:
     if isinstance(statement, DescribeModel):
-        return queries.text("catalog/report"), [store.version(statement.name, statement.version).version_id]
-    return queries.text(f"catalog/show_models{'' if store.schema_version else '_empty'}"), [statement.pattern]
+        return _queries.text("catalog/report"), [store.version(statement.name, statement.version).version_id]
+    return _queries.text(f"catalog/show_models{'' if store.schema_version else '_empty'}"), [statement.pattern]
 
 
 def _stored(store: Catalog, statement: Statement, name: str, number: int | None) -> Query:
     version = store.version(name, number)
     if isinstance(statement, EvaluateModel):
-        return queries.text("catalog/evaluation"), [version.version_id, version.method]
+        return _queries.text("catalog/evaluation"), [version.version_id, version.method]
     store.require_present_schema()
-    return queries.text("catalog/explain", report=queries.text("catalog/report")), [version.version_id]
+    return _queries.text("catalog/explain", report=_queries.text("catalog/report")), [version.version_id]
 
 
 def _alter(place: Workplace, statement: Statement) -> Query:
     match statement:
         case DropModel(name, if_exists, number):
-            lifecycle.drop(place, name, number, if_exists=if_exists)
+            _lifecycle.drop(place, name, number, if_exists=if_exists)
             return "SELECT true AS success", []
         case PromoteVersion(name, number):
-            version = lifecycle.rollback(place, name) if number is None else lifecycle.promote(place, name, number)
+            version = _lifecycle.rollback(place, name) if number is None else _lifecycle.promote(place, name, number)
             return "SELECT ? AS model, ? AS promoted_version", [name, version.version]
         case RenameModel(name, new_name):
-            lifecycle.rename(place, name, new_name)
+            _lifecycle.rename(place, name, new_name)
             return "SELECT ? AS model, ? AS renamed_from", [new_name, name]
     raise AssertionError(statement)
 

@@ -61,7 +61,7 @@ CALLED_WHILE_DROPPED = """
 import sys, threading, sqlml
 with sqlml.connect(sys.argv[1]) as con:
     rows = "SELECT i, hash(i) % 100 AS x, hash(i) % 100 > 20 AS y FROM range(2000) t(i)"
-    options = "OPTIONS (label = 'y', key = 'i', epochs = 2, members = 2, width = 4, folds = 2, versions_kept = 1)"
+    options = "OPTIONS (label = 'y', key = 'i', method = 'net', epochs = 2, members = 2, width = 4, folds = 2, versions_kept = 1)"
     con.execute(f"CREATE TABLE rows AS {rows}").fetchall()
     con.execute(f"CREATE MODEL m {options} AS FROM rows").fetchall()
     with con.cursor() as reader, con.cursor() as opened:

@@ -81,7 +81,7 @@ def test_sections_follow_what_there_is(models):
     two, number, classes = page(models, "two"), page(models, "number"), page(models, HOSTILE)
     assert headings(two) == ["Beside other methods", "Rows held out", "What matters", "Record"]
     assert "Base rate" in text(two)
-    assert charts(number) == ["Predicted and actual", "Residuals"]
+    assert charts(number) == ["Predicted and actual", "Residuals", "Coverage by decile"]
     assert charts(classes) == ["Certainty"]
     assert "Classes" in headings(classes)
     assert not re.search(r"<(h2|h3)>[^<]*</\1>\s*</(section|div)>", two + number + classes)
