@@ -101,7 +101,7 @@ def _inputs(
         kind, column = read.kind, read.of(reading.text_of(column))
     if kind.endswith("[]"):
         elements = _keys(cursor, "rows/elements", table, column)
-        yield from _flags(name, f"{name} has ", column, kind.removesuffix("[]"), elements)
+        yield from _flags(name, f"{name} has ", column, kind.removesuffix("[]"), elements, f"len({column})")
     elif is_time(kind):
         time = time_of(column, kind)
         newest = cursor.execute(f"SELECT max(epoch({time})) FROM {table} {ROW}").fetchall()[0][0] or 0
@@ -116,9 +116,10 @@ def _inputs(
             yield Input(name, name, f"TRY_CAST({column}{flag}::DOUBLE AS FLOAT)", is_read=is_read)
     elif is_category(kind) and not _is_id(cursor, table, name, kind):
         if _is_text(cursor, table, name):
-            tokens = queries.text("rows/tokens", text=reading.text_of(column))
+            text = reading.text_of(column)
+            tokens = queries.text("rows/tokens", text=text)
             words = _keys(cursor, "rows/words", table, tokens, label)
-            yield from _flags(name, f"{name}: ", tokens, "VARCHAR", words)
+            yield from _flags(name, f"{name}: ", tokens, "VARCHAR", words, f"length({text})")
         else:
             yield Input(name, name, column, is_category=True)
 
@@ -133,13 +134,15 @@ def time_of(column: str, kind: str) -> str:
     return f"({column} AT TIME ZONE 'UTC')" if "TIME ZONE" in kind else f"TRY_CAST({column} AS TIMESTAMP)"
 
 
-def _flags(name: str, title: str, values: str, kind: str, found: Sequence[tuple[str, float]]) -> Iterator[Input]:
-    """A flag an element of the list `values`, and its length, which is missing where the list is.
+def _flags(
+    name: str, title: str, values: str, kind: str, found: Sequence[tuple[str, float]], length: str
+) -> Iterator[Input]:
+    """A flag for each element found in the lists `values`, and the `length`, which is missing where the list is.
 
     The tests hold no CASE: DuckDB then computes the list once for all of them.
     """
     if found:
-        yield Input(f"{title}(length)", name, f"len({values})::FLOAT", is_read=True)
+        yield Input(f"{title}(length)", name, f"{length}::FLOAT")
     for text, share in found:
         element = f"{literal(text)}::{kind}"
         test = f"list_contains({values}, {element})::FLOAT"

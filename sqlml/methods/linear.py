@@ -46,11 +46,10 @@ def fit(
 ) -> State:
     """Minimise the penalised loss by L-BFGS; `stop` is not needed."""
     extra = padded(*data.inputs.shape) - len(data.labels)
-    inputs = np.pad(data.inputs, ((0, extra), (0, 0)))
     labels = np.pad(data.labels, ((0, extra), (0, 0))[: data.labels.ndim])
     is_row = np.arange(len(labels)) < len(data.labels)
     known = moments(data, encoder, is_raw=encoder.target.kind == "value")
-    rows = compiled_design(inputs, known, encoder.levels)
+    rows = compiled_design(np.pad(data.inputs, ((0, extra), (0, 0))), known, encoder.levels)
     size = encoder.target.size
     start = {"slope": np.zeros((rows.shape[0], size), np.float32), "intercept": np.zeros(size, np.float32)}
     weights, loss = minimise(_objective(encoder.target), start, rows, labels, is_row)
