@@ -327,11 +327,8 @@ def learn_segments(
     """Segments of the rows that `load` kept; `so_far` is an expression for the segment of a row until now.
 
     Raises:
-        OptionError: An option is of models with a label.
         DataError: There are too few rows.
     """
-    if options.label is not None:
-        raise OptionError("Segments are made without a label: leave out label, or the task.")
     rows = _count(cursor)
     if rows < LEAST_ROWS:
         raise DataError(f"Rows to segment: {rows:,}; {LEAST_ROWS} are the least.")

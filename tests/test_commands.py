@@ -44,7 +44,7 @@ def test_the_life_of_a_model(db, tmp_path):
     assert "log_loss" in command(db, "evaluate", "m")
     assert "explanation" in command(db, "explain", "m", "--for", "FROM t LIMIT 2")
     assert "n_rows" in command(db, "evaluate", "m", "--version", "1", "--on", "FROM t")
-    assert "log_loss" in command(db, "retrain", "m", "--gate", "--option", "width=8", "--option", "columns=['x']")
+    assert "log_loss" in command(db, "retrain", "m", "--gate", "--option", "folds=3", "--option", "columns=['x']")
     assert "promoted_version" in command(db, "promote", "m", "1")
     assert "promoted_version" in command(db, "rollback", "m")
     assert str(file) in command(db, "export", "m", str(file), "--version", "1")

@@ -31,7 +31,7 @@ with sqlml.connect(sys.argv[1]) as con:
 """
 STATEMENTS = {
     "create": [CREATE],
-    "retrain": ["ALTER MODEL m RETRAIN OPTIONS (gate = true, folds = 2)"],
+    "retrain": [f"ALTER MODEL m RETRAIN OPTIONS (gate = true, folds = {folds})" for folds in (3, 2)],
     "promote": ["ALTER MODEL m PROMOTE VERSION 1", "ALTER MODEL m PROMOTE VERSION 2"],
     "import": ["IMPORT OR REPLACE MODEL m FROM '{archive}'"],
     "rename": ["ALTER MODEL n RENAME TO o", "ALTER MODEL o RENAME TO n"],

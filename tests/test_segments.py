@@ -367,7 +367,7 @@ class TestSegmentsOfRows:
         made.execute("DROP MODEL other").fetchall()
 
     def test_what_it_does_not_take(self, made):
-        with pytest.raises(OptionError, match="without a label"):
+        with pytest.raises(OptionError, match="label is one of tasks"):
             made.execute("CREATE MODEL other OPTIONS (task = 'segment', label = 'colour') AS FROM t").fetchall()
         with pytest.raises(DataError, match="Rows to segment: 10; 50"):
             made.execute("CREATE MODEL other OPTIONS (task = 'segment') AS FROM t LIMIT 10").fetchall()

@@ -23,8 +23,8 @@ def con():
 
 
 def test_the_target_of_churn_gives_the_scores_of_churn(shop):
-    predict = CHURN.replace("churn OPTIONS (task = 'churn', horizon = INTERVAL 60 DAY, ",
-                            "gone PREDICT count(*) = 0 FOR EACH CUSTOMER HORIZON 60 DAYS OPTIONS (")  # fmt: skip
+    predict = CHURN.replace("churn OPTIONS (task = 'churn', method = 'net', horizon = INTERVAL 60 DAY, ",
+                            "gone PREDICT count(*) = 0 FOR EACH CUSTOMER HORIZON 60 DAYS OPTIONS (method = 'net', ")  # fmt: skip
     shop.execute(predict).fetchall()
     sql = "SELECT max(abs(churn_score(customer_id) - gone_score(customer_id))), count(gone_score(customer_id)) FROM behavior.customers"
     assert shop.execute(sql).fetchall()[0][0] <= 1e-6
