@@ -59,7 +59,7 @@ def test_the_life_of_a_model(db, tmp_path):
             ("m", 1),
             ("m", 2),
         ]
-        assert one(con, "SELECT options->>'width' FROM ml.versions WHERE model = 'm' AND version = 2") == "8"
+        assert one(con, "SELECT options->>'threshold' FROM ml.versions WHERE model = 'm' AND version = 2") == "0.4"
     command(db, "drop", "a copy")
     command(db, "drop", "m", "--version", "1")
 
