@@ -8,8 +8,9 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,20 @@ def save(name: str, command: str, rows: Sequence[Row]) -> Path:
             "system": platform.system(),
             "python": platform.python_version(),
         },
-        "packages": {package: version(package) for package in PACKAGES},
+        "packages": dict(_installed()),
         "rows": list(rows),
     }
     path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    """The versions of the packages that are here: a protocol may do without some peers."""
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield package, version(package)
 
 
 def stored(name: str) -> list[Row]:
