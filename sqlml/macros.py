@@ -50,11 +50,6 @@ def _flags(columns: Sequence[Column], kind: str) -> str:
     return f"list_transform([{columns[0].values}], lambda {ONCE}: {held})[1]"
 
 
-def _known(encoder: Encoder) -> str:
-    """Whether a row has a value in any column that the model reads: a row of NULLs alone is none."""
-    return _tree(" OR ", [f"{ROW}.{identifier(source)} IS NOT NULL" for source in encoder.sources])
-
-
 ONCE = "__sqlml_once"
 EXTRAS = {
     "_explain": ("explanation_once", "", ""),
@@ -156,7 +151,9 @@ def _segment_names(new: NewVersion) -> dict[str, str]:
 def of_row_segments(new: NewVersion) -> Iterator[str]:
     """The statements that make the macros of segments of rows."""
     internal = catalog.internal_macros(new.version_id)
-    yield queries.text("functions/inputs", known=_known(new.encoder), fields=fields(new.encoder), **internal)
+    yield queries.text(
+        "functions/inputs", known=queries.any_known(new.encoder.sources), fields=fields(new.encoder), **internal
+    )
     formula = f"{registry.udf_name('segment', new.version_id)}(ml.{internal['inputs']}({ROW}))"
     public = {part: _name(new, new.model + suffix)
               for part, suffix in (("main", ""), ("name", "_name"), ("predict", catalog.PREDICT))}  # fmt: skip
@@ -220,9 +217,10 @@ def of_query(
     if not target.levels:
         yield from _intervals(new, conformal)
     values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in new.encoder.sources]
-    yield queries.text("functions/inputs", known=_known(new.encoder), fields=fields(new.encoder), **internal)
+    known = queries.any_known(new.encoder.sources)
+    yield queries.text("functions/inputs", known=known, fields=fields(new.encoder), **internal)
     inputs = f"ml.{internal['inputs']}({ROW})"
-    yield _explain(new, f"ml.{internal['explanation']}", values, inputs, _known(new.encoder))
+    yield _explain(new, f"ml.{internal['explanation']}", values, inputs, known)
     yield queries.text(
         f"functions/{task.macros}",
         formula=_formula(new, task, calibration),
@@ -247,7 +245,8 @@ def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:
     inputs = f"ml.{catalog.internal_macros(new.version_id)['inputs']}({ROW})"
     if new.options.method not in ("logistic", "linear") or new.encoder.target.kind == "classes":
         return f"{registry.udf_name(task.functions[0].kind, new.version_id)}({inputs})"
-    return f"CASE WHEN {_known(new.encoder)} THEN {linear_sql(new.encoder, new.weights, calibration)} END"
+    known, formula = queries.any_known(new.encoder.sources), linear_sql(new.encoder, new.weights, calibration)
+    return f"CASE WHEN {known} THEN {formula} END"
 
 
 def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], calibration: Calibration) -> str:
@@ -283,7 +282,7 @@ def linear_sql(encoder: Encoder, weights: Mapping[str, NDArray[np.float32]], cal
         term = f"coalesce({term}, {float(absent)!r})"
         terms.append(f"list_transform([{column.expression}], lambda {ONCE}: {term})[1]" if column.is_read else term)
     terms += [_flagged(values, *map(list, zip(*each, strict=True))) for values, each in flags.items()]
-    total = _tree(" + ", [repr(float(weights["intercept"][0])), *terms])
+    total = queries.tree(" + ", [repr(float(weights["intercept"][0])), *terms])
     link = f"{calibration.slope[0]!r} * ({total}) + {calibration.offset[0]!r}"
     target = encoder.target
     if target.kind == "binary":
@@ -306,12 +305,6 @@ def _line(value: str, slope: float, weights: Mapping[str, NDArray[np.float32]], 
         return ""
     low, high, mean, deviation = (float(weights[n][place]) for n in ("low", "high", "raw_mean", "raw_deviation"))
     return f" + {slope!r} * ((least(greatest({value}, {low!r}), {high!r}) - {mean!r}) / {deviation!r})"
-
-
-def _tree(operator: str, terms: Sequence[str]) -> str:
-    """A balanced tree: how deep an expression may be is limited."""
-    half = len(terms) // 2
-    return f"({_tree(operator, terms[:half])}{operator}{_tree(operator, terms[half:])})" if half else terms[0]
 
 
 def _matrix(conformal: Conformal) -> str:

@@ -83,6 +83,17 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def tree(operator: str, terms: Sequence[str]) -> str:
+    """Terms joined by an operator, as a balanced tree: how deep an expression may be is limited."""
+    half = len(terms) // 2
+    return f"({tree(operator, terms[:half])}{operator}{tree(operator, terms[half:])})" if half else terms[0]
+
+
+def any_known(columns: Sequence[str]) -> str:
+    """Whether a row has a value in any of some columns: a row of NULLs alone has no answer."""
+    return tree(" OR ", [f"{ROW}.{identifier(name)} IS NOT NULL" for name in dict.fromkeys(columns)])
+
+
 def nodes(tree: object) -> Iterator[Mapping[str, Any]]:
     """Every node of what DuckDB's `json_serialize_sql` says of a text."""
     if isinstance(tree, dict):

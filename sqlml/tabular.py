@@ -26,6 +26,7 @@ from sqlml import (
     search,
     segments,
 )
+from sqlml.columns import Made
 from sqlml.conformal import Conformal
 from sqlml.encoding import Arrays, Dropped
 from sqlml.errors import DataError, OptionError, did_you_mean
@@ -384,6 +385,7 @@ def learn(
     tested = hold_out(cursor, types, target, recipes[0])
     chosen, left_out = columns.choose(types, recipes[0])
     made = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
+    unknown = _leave_out_unknown(cursor, made)
     task, training = QUERY_TASKS[target.kind], f"{TRAINING} {ROW}"
     fit_encoder = partial(encoding.fit, cursor, training, made.inputs, most_levels=columns.MOST_LEVELS, target=target)
     everything, is_test = _arrays(cursor, fit_encoder(recipes[0].bins)[0])  # the same for any number of bins
@@ -417,7 +419,7 @@ def learn(
         *compared.warnings,
         *_label_notes(cursor, types, target, options),
         *made.warnings,
-        *_unknown(everything),
+        *unknown,
         *_told(looked_at),
         *_level(fitted, options.method, target),
     ]
@@ -466,14 +468,22 @@ def _arrays(cursor: duckdb.DuckDBPyConnection, encoder: Encoder) -> tuple[Arrays
     return replace(found, folds=np.where(is_test, -1 - found.folds, found.folds)), is_test
 
 
-def _unknown(data: Arrays) -> list[str]:
-    """A note where rows hold nothing that is learnt from: a function cannot tell them from rows that are missing."""
-    rows = int(np.isnan(data.inputs).all(1).sum())
+def _leave_out_unknown(cursor: duckdb.DuckDBPyConnection, made: Made) -> list[str]:
+    """Take away the examples that hold nothing that is learnt from; a note where there are some.
+
+    The functions cannot tell them from rows that a LEFT JOIN does not find, and give NULL: they are neither learnt from
+    nor tested. Equal as they are, all of them would lie in one fold.
+    """
+    if not made.inputs:
+        return []
+    known = queries.any_known([each.source for each in made.inputs])
+    (rows,) = cursor.execute(f"SELECT count(*) FROM {EXAMPLES} {ROW} WHERE NOT ({known})").fetchall()[0]
     if not rows:
         return []
+    cursor.execute(f"DELETE FROM {EXAMPLES} {ROW} WHERE NOT ({known})").fetchall()
     return [
-        f"{rows:,} rows have no value in any column that is learnt from. The functions of the model give NULL for such "
-        "rows, as for those that a LEFT JOIN does not find."
+        f"{rows:,} rows have no value in any column that is learnt from, and are left out. The functions of the model "
+        "give NULL for such rows, as for those that a LEFT JOIN does not find."
     ]
 
 
