@@ -24,7 +24,10 @@ CASE = ("case", "events", "stage", "method", "side")
 """The columns that say what a row is of."""
 OLDER = " (older code)"
 """Marks figures of a commit after which what was measured, or how, was changed."""
-MEASURED = ("sqlml", "udfs", "sql", "benchmarks/peers")
+MEASURED = (
+    "sqlml", "udfs", "sql", "benchmarks/peers",
+    *(f"benchmarks/{name}.py" for name in ("bootstrap", "cases", "data", "metrics", "timing")),
+)  # fmt: skip
 """What is measured, and against what; beside it the file of the protocol."""
 VERDICTS = ("beats", "level", "undecided", "behind")
 _GOAL = re.compile(r"(\w[\w ]*?) (<=|>=) ([\d.]+)")

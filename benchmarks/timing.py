@@ -1,9 +1,10 @@
-"""Seconds of two sides that take turns, so that what else the machine does meets both."""
+"""Seconds of two sides that take turns, so that what else the machine does meets both; memory of a process."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,3 +33,12 @@ def compared(found: NDArray[np.float64]) -> tuple[dict[str, object], dict[str, o
     )
     ratio = {"ratio": float(medians[0] / medians[1]), "ratio_range": [float(ratios.min()), float(ratios.max())]}
     return {**ours, **ratio}, other
+
+
+def peak() -> float | None:
+    """The most memory that this process held, in GiB, where the system tells."""
+    status = Path("/proc/self/status")  # what getrusage says, a process has from the one that began it
+    if not status.exists():
+        return None
+    found = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+    return int(found.split()[1]) * 1024 / 2**30

@@ -94,7 +94,9 @@ def _rival(name: str, mine: NDArray[np.float64], theirs: NDArray[np.float64], ta
     more = mine - theirs
     error = DEVIATIONS * float(more.std()) / np.sqrt(len(more))
     mean = float(more.mean())
-    return Rival(name, _figure(float(theirs.mean()), target), mean - error, mean + error)
+    loss, own = (_figure(float(each.mean()), target) for each in (theirs, mine))
+    unit = max(loss + own, LEAST) if target.kind == "value" else 1  # of squares to that of their roots
+    return Rival(name, loss, (mean - error) / unit, (mean + error) / unit)
 
 
 def _figure(loss: float, target: Target) -> float:

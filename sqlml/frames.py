@@ -92,17 +92,19 @@ def _register(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> di
 
 
 def _make_room(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Remove what stands there: a view, or a table that was written from a frame.
+    """Remove what stands there: a table that was written from a frame.
 
     Raises:
-        DataError: It is a table of the user's.
+        DataError: It is a table or view of the user's.
     """
-    query = """SELECT comment FROM duckdb_tables() WHERE schema_name = 'behavior' AND table_name = ?
+    query = """SELECT 'TABLE', comment FROM duckdb_tables() WHERE schema_name = 'behavior' AND table_name = $1
+               AND database_name = current_database()
+               UNION ALL SELECT 'VIEW', comment FROM duckdb_views() WHERE schema_name = 'behavior' AND view_name = $1
                AND database_name = current_database()"""
-    tables = cursor.execute(query, [name]).fetchall()
-    if tables and tables[0][0] != WRITTEN:
-        raise DataError(
-            f"behavior.{name} is a table that register_behavior did not write: DROP TABLE behavior.{name}, or insert "
-            "the new rows into it."
-        )
-    cursor.execute(f"DROP {'TABLE' if tables else 'VIEW'} IF EXISTS behavior.{name}").fetchall()
+    for kind, comment in cursor.execute(query, [name]).fetchall():
+        if comment != WRITTEN:
+            raise DataError(
+                f"behavior.{name} is a {kind.lower()} that register_behavior did not write. To replace it, first "
+                f"DROP {kind} behavior.{name}."
+            )
+    cursor.execute(f"DROP TABLE IF EXISTS behavior.{name}").fetchall()

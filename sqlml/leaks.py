@@ -35,7 +35,7 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """For example: the column 'closed_at' alone tells the label (AUC 0.998)."""
+        """For example: 'closed_at' alone tells the label (AUC 0.998)."""
         return f"'{self.column}' alone tells the label ({self.measure} {self.value:.3f})"
 
 
@@ -73,7 +73,7 @@ def _measured(cursor: duckdb.DuckDBPyConnection, table: str, column: Column, fil
     query = queries.text(
         f"leaks/{file}",
         buckets=queries.text("leaks/buckets", **pieces),
-        number="TRY_CAST(value AS DOUBLE)" if column.is_number else "NULL::DOUBLE",
+        number="CASE WHEN isfinite(value::DOUBLE) THEN value::DOUBLE END" if column.is_number else "NULL::DOUBLE",
         binary=queries.text("metrics/binary"),
     )
     measure, value, is_suspect = cursor.execute(query, {"least": LEAST_OF_EACH}).fetchall()[0]

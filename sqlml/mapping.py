@@ -156,23 +156,24 @@ def entity_view(cursor: duckdb.DuckDBPyConnection, name: str, key: str, relation
     value = _given_or_found(cursor, source, role, given, f"--{role}-key")
     if value is None:
         raise _none_looks_like(source, role, f"--{role}-key")
-    source, since = _valid_from(cursor, source) if name == CUSTOMERS else (source, None)
-    named = ", ".join(identifier(c) for c in source.types if c == value.column or c.lower() == key)
+    source, written, since = _valid_from(cursor, source) if name == CUSTOMERS else (source, None, None)
+    taken = (value.column, written if since else None)
+    named = ", ".join(identifier(c) for c in source.types if c in taken or c.lower() == key)
     rest = f"* EXCLUDE ({named})" if named else "*"
-    rest += f" REPLACE ({since.sql} AS valid_from)" if since else ""
+    rest += f", {since.sql} AS valid_from" if since else ""
     select = f"SELECT {value.sql} AS {key}, {rest}\nFROM {source.sql}\nWHERE {value.sql} IS NOT NULL"
     return View(f"CREATE OR REPLACE VIEW behavior.{name} AS\n{select};", _notes([since]))
 
 
-def _valid_from(cursor: duckdb.DuckDBPyConnection, source: _Relation) -> tuple[_Relation, Reading | None]:
-    """The source as it is read, and how `valid_from` becomes UTC, where it is not."""
+def _valid_from(cursor: duckdb.DuckDBPyConnection, source: _Relation) -> tuple[_Relation, str | None, Reading | None]:
+    """The source as it is read, the column of `valid_from`, and how it becomes that, in UTC, where it is not."""
     column = _find(source.types, "valid_from")
     if column is None:
-        return source, None
+        return source, None, None
     if _is_misread(cursor, source, column):
         source = source.with_text([column])
     reading = values.time(cursor, _column(source, _value(cursor, source, column, ""), ""))
-    return source, None if reading.sql == identifier(column) else reading
+    return source, column, None if reading.sql == "valid_from" else reading
 
 
 def _events_select(cursor: duckdb.DuckDBPyConnection, source: EventSource) -> View:

@@ -193,8 +193,8 @@ def _fingerprint(cursor: duckdb.DuckDBPyConnection, known: Facts) -> dict[str, o
 def _is_unchanged(store: Catalog, version: Version, chosen: ModelOptions, fingerprint: Mapping[str, object]) -> bool:
     """Whether a version was trained with these options on these very data: there is nothing to compare it with."""
     stored = store.fingerprint(version.version_id)
-    sums = {name: value for name, value in fingerprint.items() if name.endswith("checksum")}
-    return version.options == chosen and sums.items() <= stored.items()
+    now, then = ({k: v for k, v in each.items() if k.endswith("checksum")} for each in (fingerprint, stored))
+    return version.options == chosen and now == then
 
 
 def _numbers_so_far(store: Catalog, name: str, plan: Plan) -> str | None:
@@ -294,6 +294,7 @@ def create_query_model(
         seconds = budget.total_seconds() if budget else math.inf
         before = tabular.learn(place.cursor, types, target, [_like(rival, asked)], seconds, stage) if rival else None
         learned = tabular.learn(place.cursor, types, target, recipes, seconds, stage)
+    old, same = tabular.on_common_rows(before, learned) if before else (None, learned)
     chosen = learned.options
     weights = {**_weights(learned.state, learned.calibration), BACKGROUND: learned.background}
     new = NewVersion(
@@ -311,7 +312,7 @@ def create_query_model(
         weights=weights,
         features=_features(learned.encoder, learned.dropped, learned.readings),
         importance=[(i.feature, i.importance, i.deviation) for i in learned.importance],
-        gate=_gate(rival, before, learned, target),
+        gate=_gate(rival, old, same, target),
         trials=_trials(learned.trials),
         warnings=[*drawn, *learned.warnings],
         comparison=learned.comparison,

@@ -370,7 +370,7 @@ def _scores(
     calendar: Calendar,
     stage: Stage,
 ) -> Vector:
-    if name == "base rate" or (name == "recency" and RECENCY not in encoder.names):
+    if name == comparison.BASE_RATE or (name == "recency" and RECENCY not in encoder.names):
         return np.full(len(test.labels), data.mean, np.float32)
     method = name
     if name == "recency":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VECTOR = 2048
+"""Rows of one of DuckDB's vectors."""
 
 RESULTS = {
     "description", "rowcount", "fetchone", "fetchmany", "fetchall", "fetchdf", "fetch_df", "fetch_df_chunk",
@@ -19,21 +24,30 @@ class Shown:
 
     def __init__(self, relation: duckdb.DuckDBPyRelation) -> None:
         self._relation = relation.materialize()
-        self._rows = iter(self._relation.fetchall())
+        self._rows = self._relation.fetchall()
+        self._next = 0
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, None behind the last."""
-        return next(self._rows, None)
+        return next(iter(self.fetchmany()), None)
 
     def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
         """The next rows, as many as there are."""
-        return list(islice(self._rows, size))
+        found = self._rows[self._next : self._next + size]
+        self._next += len(found)
+        return found
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """The rows that were not fetched yet."""
-        return list(self._rows)
+        return self.fetchmany(len(self._rows))
+
+    def fetch_df_chunk(self, vectors_per_chunk: int = 1) -> pd.DataFrame:
+        """The next rows as a DataFrame of pandas, empty behind the last."""
+        start = self._next
+        self.fetchmany(VECTOR * vectors_per_chunk)
+        return self._relation.df().iloc[start : self._next]
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name == "rowcount":
             return -1
-        return getattr(self._relation, {"fetch_df": "df", "fetch_df_chunk": "df"}.get(name, name))
+        return getattr(self._relation, {"fetch_df": "df"}.get(name, name))

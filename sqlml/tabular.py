@@ -63,7 +63,7 @@ ORDERED = {
 class Learned:
     """What is kept of a training; the metrics lie in the temporary tables that `evaluation.compare` writes.
 
-    `answers` and `labels` are those of the rows held out.
+    `answers` and `labels` are those of the rows held out, whose `numbers` (n,) count the rows of the query.
     """
 
     options: QueryOptions
@@ -79,11 +79,22 @@ class Learned:
     background: Vector
     answers: Vector
     labels: Vector
+    numbers: NDArray[np.int64]
     n_rows: int
     log: Sequence[tuple[float, float]]
     comparison: str
     leaks: Sequence[Finding]
     readings: Mapping[str, Reading]
+
+
+def on_common_rows(one: Learned, other: Learned) -> tuple[Learned, Learned]:
+    """Both with the held-out rows that both were tested on: each leaves out rows without a value in its columns."""
+    _, *places = np.intersect1d(one.numbers, other.numbers, return_indices=True)
+    first, second = (
+        replace(each, answers=each.answers[at], labels=each.labels[at], numbers=each.numbers[at])
+        for each, at in zip((one, other), places, strict=True)
+    )
+    return first, second
 
 
 def require_learnable(recipes: Sequence[QueryOptions]) -> Task | None:
@@ -300,6 +311,15 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
         is_test=is_test,
     )
     cursor.execute(query, {"seed": options.seed, "folds": options.folds}).fetchall()
+    return how
+
+
+def _require_both(cursor: duckdb.DuckDBPyConnection, how: str) -> None:
+    """Check that there are rows to learn from and rows to test on.
+
+    Raises:
+        DataError: There are too few of either, or all that are learnt from have one label.
+    """
     counted = f"""SELECT count_if(__sqlml_test), count_if(NOT __sqlml_test),
                          count(DISTINCT __sqlml_label) FILTER (NOT __sqlml_test) FROM {EXAMPLES}"""
     test, training, labels = cursor.execute(counted).fetchall()[0]
@@ -307,7 +327,6 @@ def hold_out(cursor: duckdb.DuckDBPyConnection, types: Mapping[str, str], target
         raise DataError(f"The split '{how}' holds out {test:,} of {test + training:,} rows: too few different rows.")
     if labels < TWO:
         raise DataError(f"The split '{how}' leaves {training:,} rows to learn from, all with the same label.")
-    return how
 
 
 @dataclass(frozen=True)
@@ -386,6 +405,7 @@ def learn(
     chosen, left_out = columns.choose(types, recipes[0])
     made = columns.inputs(cursor, TRAINING, {name: types[name] for name in chosen}, "__sqlml_label")
     unknown = _leave_out_unknown(cursor, made)
+    _require_both(cursor, tested)
     task, training = QUERY_TASKS[target.kind], f"{TRAINING} {ROW}"
     fit_encoder = partial(encoding.fit, cursor, training, made.inputs, most_levels=columns.MOST_LEVELS, target=target)
     everything, is_test = _arrays(cursor, fit_encoder(recipes[0].bins)[0])  # the same for any number of bins
@@ -407,7 +427,7 @@ def learn(
         if name in METHODS and name not in fitted:
             fitted[name] = evaluation.linear_beside(mine, options)  # every net has one
     scores = {name: one.scores(METHODS[name], options, test.inputs) for name, one in fitted.items()}
-    scores["base rate"] = _floor(data.labels, len(test.labels), target)
+    scores[comparison.BASE_RATE] = _floor(data.labels, len(test.labels), target)
     held_out = HeldOut(_keys(cursor, target, options), list(scores.items()))
     evaluation.compare(cursor, held_out, options.seed, target, options.threshold)
     intervals = conformal.conformal(scores[options.method], test.labels, target)
@@ -426,8 +446,9 @@ def learn(
     background = explanation.background(everything, final.links(method, options, everything.inputs))
     return Learned(
         options, trials, encoder, final.state, mine.calibration, [*left_out, *made.left_out, *dropped], tested,
-        warnings, importance, intervals, background, scores[options.method], test.labels, len(everything.labels),
-        mine.state.log, compared.sentence, looked_at, made.readings,
+        warnings, importance, intervals, background, scores[options.method], test.labels,
+        held_out.keys["customer_id"].to_numpy(), len(everything.labels), mine.state.log, compared.sentence, looked_at,
+        made.readings,
     )  # fmt: skip
 
 
@@ -472,7 +493,7 @@ def _leave_out_unknown(cursor: duckdb.DuckDBPyConnection, made: Made) -> list[st
     """Take away the examples that hold nothing that is learnt from; a note where there are some.
 
     The functions cannot tell them from rows that a LEFT JOIN does not find, and give NULL: they are neither learnt from
-    nor tested. Equal as they are, all of them would lie in one fold.
+    nor tested.
     """
     if not made.inputs:
         return []
@@ -512,7 +533,7 @@ def _leaks(cursor: duckdb.DuckDBPyConnection, encoder: Encoder, target: Target) 
     looked_at = [
         leaks.Column(column.source, column.expression, not column.is_category)
         for column in encoder.columns
-        if inputs[column.source] <= leaks.MOST_INPUTS and not column.is_flag
+        if inputs[column.source] <= leaks.MOST_INPUTS
     ]
     return leaks.audit(cursor, table, looked_at, target.kind)
 
@@ -520,7 +541,8 @@ def _leaks(cursor: duckdb.DuckDBPyConnection, encoder: Encoder, target: Target) 
 def _told(found: Sequence[Finding]) -> list[str]:
     """A warning for each column that almost decides the label."""
     return [
-        f"The column {one.text}. If it was written after the fact, exclude it: OPTIONS (exclude = ['{one.column}'])."
+        f"The column {one.text}. If it was written after the fact, exclude it: "
+        f"OPTIONS (exclude = [{literal(one.column)}])."
         for one in found
         if one.is_suspect
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlml import options
+from sqlml.comparison import BASE_RATE
 from sqlml.errors import OptionError, did_you_mean
 from sqlml.methods import (
     autoencoder,
@@ -106,7 +107,7 @@ CHURN = Task(
     functions=(Function("{model}_score", "score"), Function("{model}_at", "score", is_table=True), EXPLAIN),
     macros="by_customer",
     methods=("net", "logistic"),
-    beside=("logistic", "recency", "base rate"),
+    beside=("logistic", "recency", BASE_RATE),
     simple="logistic",
 )
 CLV = Task(
@@ -121,7 +122,7 @@ CLV = Task(
     ),
     macros="by_customer",
     methods=("ziln", "bgnbd"),
-    beside=("bgnbd", "base rate"),
+    beside=("bgnbd", BASE_RATE),
 )
 SEGMENT = Task(
     name="segment",
@@ -158,7 +159,7 @@ _AMOUNT = Task(
     ),
     macros="by_customer",
     methods=("net", "linear"),
-    beside=("linear", "base rate"),
+    beside=("linear", BASE_RATE),
     simple="linear",
 )
 TARGET_TASKS: Mapping[str, Task] = {
@@ -172,7 +173,7 @@ _NUMBER = Task(
     functions=(Function("{model}", "value"), Function("{model}_interval", "value"), EXPLAIN),
     macros="row_value",
     methods=("net", "linear"),
-    beside=("linear", "base rate"),
+    beside=("linear", BASE_RATE),
     simple="linear",
 )
 QUERY_TASKS: Mapping[str, Task] = {
@@ -181,7 +182,7 @@ QUERY_TASKS: Mapping[str, Task] = {
         functions=(*(Function(f"{{model}}_{w}", "score") for w in ("score", "class", "proba", "interval")), EXPLAIN),
         macros="row_binary",
         methods=("net", "logistic"),
-        beside=("logistic", "base rate"),
+        beside=("logistic", BASE_RATE),
         simple="logistic",
     ),
     "classes": Task(
@@ -189,7 +190,7 @@ QUERY_TASKS: Mapping[str, Task] = {
         functions=(*(Function(f"{{model}}{w}", "proba") for w in ("", "_proba", "_interval")), EXPLAIN),
         macros="row_classes",
         methods=("net", "logistic"),
-        beside=("logistic", "base rate"),
+        beside=("logistic", BASE_RATE),
         simple="logistic",
     ),
     "value": _NUMBER,

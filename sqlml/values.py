@@ -136,7 +136,8 @@ def is_faithful(cursor: duckdb.DuckDBPyConnection, column: Column, kind: str) ->
 
 def _iso() -> Form:
     utc = queries.text("binding/utc", text="{x}")
-    return Form("ISO 8601, in UTC", utc, f"try({utc})")
+    four_digits = r"regexp_matches({x}, '^\s*\d{4}')"  # a cast takes 31/12/24 for a day of the year 31
+    return Form("ISO 8601, in UTC", utc, f"CASE WHEN {four_digits} THEN try({utc}) END")
 
 
 def _days() -> list[Form]:
@@ -166,10 +167,20 @@ def _counted(x: str) -> list[Form]:
         ("epoch nanoseconds", 1e17, 5e18, "make_timestamp({x}::BIGINT // 1000)"),
     )
     return [
-        Form(name, sql.replace("{x}", x), f"CASE WHEN {attempted} BETWEEN {low:.0f} AND {high:.0f} "
-             f"THEN try({sql.replace('{x}', attempted)}) END")
+        _guarded(name, f"{attempted} BETWEEN {low:.0f} AND {high:.0f}", sql.replace("{x}", x),
+                 sql.replace("{x}", attempted))
         for name, low, high, sql in forms
     ]  # fmt: skip
+
+
+def _guarded(name: str, condition: str, sql: str, attempted: str) -> Form:
+    """A form that fits under a condition; a value that comes later and does not fit is an error, not another value."""
+    refused = f"error({literal(f'This was mapped as {name}, which does not read: ')} || {{x}})"
+    return Form(
+        name,
+        f"CASE WHEN {{x}} IS NULL OR {condition} THEN {sql} ELSE {refused} END",
+        f"CASE WHEN {condition} THEN try({attempted}) END",
+    )
 
 
 def _money(point: str, comma: str) -> Form:
@@ -179,7 +190,7 @@ def _money(point: str, comma: str) -> Form:
     bare = f"regexp_replace({{x}}, '[^0-9{point}+-]', '', 'g')"
     sql = f"{bare}::DOUBLE" if point == "." else f"replace({bare}, ',', '.')::DOUBLE"
     matches = f"regexp_full_match({{x}}, {literal(pattern)})"
-    return Form(f"a number with '{point}' before the decimals", sql, f"CASE WHEN {matches} THEN try({sql}) END")
+    return _guarded(f"a number with '{point}' before the decimals", matches, sql, sql)
 
 
 def _given(form: str, column: Column) -> Form:
@@ -223,7 +234,8 @@ def _require_one(cursor: duckdb.DuckDBPyConnection, column: Column, forms: Seque
         if found is None:
             continue
         first, second = (_narrowed(cursor, column, form) for form in (forms[0], other))
-        advice = "Give --decimal '.' or --decimal ','." if column.option else _advice(column, understood)
+        is_number = understood is UNDERSTOOD_NUMBERS
+        advice = "Give --decimal '.' or --decimal ','." if column.option and is_number else _advice(column, understood)
         if first.formats:
             advice = " or ".join(_advised(column, literal(form.formats[0])) for form in (first, second))
             advice = f"Give {advice}."

@@ -144,7 +144,10 @@ def test_every_macro_and_table_of_schema_ml_has_its_page(prepared):
 
 def headings(folder):
     return "\n".join(
-        line for page in (DOCS / folder).glob("*.md") for line in page.read_text().splitlines() if line.startswith("#")
+        line
+        for page in (DOCS / folder).glob("*.md")
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("#")
     )
 
 
@@ -156,7 +159,7 @@ def test_commands_exist_with_their_flags(page):
                 name, *words = shlex.split(command, comments=True)
                 flags = {flag for p in COMMANDS[name].params for flag in p.opts}
                 assert {w for w in words if re.match(r"--?[a-z]", w)} <= flags, line
-    for name in re.findall(r"`sqlml (\w+)", page.read_text()):
+    for name in re.findall(r"`sqlml (\w+)", page.read_text(encoding="utf-8")):
         assert name in COMMANDS
 
 

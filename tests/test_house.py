@@ -30,7 +30,7 @@ def sqlml_command(*arguments):
 
 
 def test_every_package_of_the_tree_is_installed():
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"])
     found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "sqlml").rglob("__init__.py")}
     assert listed == found | {"sqlml.udfs", "sqlml.sql"}
 
@@ -48,21 +48,23 @@ def test_tasks_name_what_exists():
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_readme_names_every_command(command):
-    assert f"sqlml {command}" in (ROOT / "README.md").read_text()
+    assert f"sqlml {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_lists_every_statement():
-    assert "\n".join(FORMS) in (ROOT / "README.md").read_text()
+    assert "\n".join(FORMS) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_documents_name_files_that_exist():
     for document in ("README.md", "CONTRIBUTING.md"):
-        for path in re.findall(r"`((?:sqlml|sql|udfs|tests|benchmarks)/[\w/.-]*)`", (ROOT / document).read_text()):
+        for path in re.findall(
+            r"`((?:sqlml|sql|udfs|tests|benchmarks)/[\w/.-]*)`", (ROOT / document).read_text(encoding="utf-8")
+        ):
             assert (ROOT / path).exists(), f"{document} names {path}"
 
 
 def test_the_readme_lists_every_option():
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     names = {**options.fields(BehaviorOptions), **options.fields(QueryOptions)}
     assert [name for name in names if f"`{name}`" not in readme] == []
 

@@ -18,6 +18,7 @@ import sqlml
 from benchmarks import data
 from benchmarks.protocols import scoring_speed
 from benchmarks.report import Row
+from benchmarks.timing import peak
 from sqlml import scoring
 
 SIZES, QUICK_SIZES = (1_000_000, 10_000_000, 100_000_000), (20_000, 40_000)
@@ -63,13 +64,4 @@ def stage(name: str, path: str) -> None:
         else:
             sink, job = scoring.Table(con, "scores"), scoring.job(con, "churn", None)
             scoring.score(con, job, sink, lambda *_: None, sink.begin(job))
-        print(json.dumps({"seconds": time.monotonic() - started, "peak_gib": _peak()}))
-
-
-def _peak() -> float | None:
-    """The most memory that this process held, in GiB, where the system tells."""
-    status = Path("/proc/self/status")  # what getrusage says, a process has from the one that began it
-    if not status.exists():
-        return None
-    found = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(found.split()[1]) * 1024 / 2**30
+        print(json.dumps({"seconds": time.monotonic() - started, "peak_gib": peak()}))

@@ -2,14 +2,13 @@
 
 A fifth of the reviews is held out, every side learns from the others by title and text and scores the fifth in a
 process of its own. `seconds` are those of CREATE MODEL, with its hold-out, folds and calibration, or of the peer's one
-fit; `score_seconds` of scoring the held-out reviews; `gigabytes` is the most memory that the process held.
+fit; `score_seconds` of scoring the held-out reviews; `peak_gib` is the most memory that the process held.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 import sqlml
 from benchmarks.data import FOLDER
 from benchmarks.report import Row
+from benchmarks.timing import peak
 from sqlml.queries import literal
 
 FILE = "womens_clothing_reviews.parquet"
@@ -65,7 +65,7 @@ def measure(side: str, path: str, rows: int) -> dict[str, Any]:
         "log_loss": float(log_loss(known, np.clip(scores, 1e-7, 1 - 1e-7))),
         "seconds": seconds,
         "score_seconds": score_seconds,
-        "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "peak_gib": peak(),
     }
 
 
