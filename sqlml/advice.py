@@ -11,9 +11,11 @@ from sqlml.options import QueryOptions
 
 MOMENTS = (
     "A moment is a DATE or a TIMESTAMP in UTC: DATE '2025-06-01', TIMESTAMP '2025-06-01 12:00:00', "
-    "now() AT TIME ZONE 'UTC', or a text as '2025-06-01'::TIMESTAMP."
+    "now() AT TIME ZONE 'UTC'; a text as '2025-06-01'::TIMESTAMP, with an offset as "
+    "'2025-06-01 12:00+02:00'::TIMESTAMPTZ AT TIME ZONE 'UTC'."
 )
 LONGEST_TYPE = 40
+TASKS = ("churn", "clv", "segment", "recommend")
 _UNKNOWN = re.compile(r"Function with name \"?(?P<name>[^\"\s]+)\"? does not exist")
 _REFUSED = re.compile(r"Macro \"?(?P<name>[^\"\s]+?)\"?\(\) does not support the supplied arguments")
 _OF_BIGQUERY = re.compile(r"\bML\s*\.\s*(?P<function>\w+)\s*\(\s*MODEL\s+(?P<model>[`\"\w.-]+)", re.IGNORECASE)
@@ -40,6 +42,8 @@ def of(error: duckdb.Error, text: str, store: Catalog) -> str | None:
         version = found and _owner(store, found["name"])
         if found and version:
             return tell(message.partition("\n")[0], version, store)
+        if found and pattern is _UNKNOWN:
+            return _of_missing(found["name"].lower(), store)
     return None
 
 
@@ -53,6 +57,18 @@ def _owner(store: Catalog, function: str) -> Version | None:
     name = function.lower()
     models = [v for v in store.versions() if name == v.model.lower() or name.startswith(f"{v.model.lower()}_")]
     return max(models, key=lambda v: len(v.model), default=None)
+
+
+def _of_missing(function: str, store: Catalog) -> str | None:
+    """Of a function that a model would have which is not there."""
+    task = function.partition("_")[0]
+    if task not in TASKS:
+        return None
+    models = ", ".join(store.models()) or "none"
+    return (
+        f"There is no function {function}: it would belong to a model {task}. Models: {models}. "
+        f"To make it: CREATE MODEL {task} OPTIONS (task = '{task}', horizon = INTERVAL 90 DAY)."
+    )
 
 
 def _of_unknown(message: str, version: Version, store: Catalog) -> str:

@@ -31,7 +31,8 @@ class Conformal:
     quantiles, within bins of the answer (Mondrian conformal prediction, Vovk et al. 2005), of label less answer over
     the scale of the answer (normalised conformal prediction, Papadopoulos et al. 2002): the answer, `least` at least,
     to the power of `power`. Where many labels are 0 the narrowest interval is taken (`is_narrow`): it begins at them,
-    and an interval that left as many below it as above would hold too much.
+    and an interval that left as many below it as above would hold too much. The ends of a count are whole numbers: by
+    a little more or less they would lose all rows that have just that count.
     """
 
     quantiles: NDArray[np.float64]
@@ -141,6 +142,8 @@ def _covered(
     low, high = (answers + found.quantiles[place, index[place]] * scale for index in (first, last))
     if target.kind in ("amount", "spend"):
         low, high = np.maximum(low, 0), np.maximum(high, 0)
+    if target.is_count:
+        low, high = np.round(low), np.round(high)
     return ((labels >= low) & (labels <= high)).astype(float), high - low
 
 

@@ -38,6 +38,7 @@ def write(cursor: duckdb.DuckDBPyConnection, frames: Mapping[str, object]) -> No
             _write(cursor, name, frame)
         if ids := behavior.ids_view(cursor):
             cursor.execute(ids).fetchall()
+            cursor.execute(f"COMMENT ON VIEW behavior.customers IS '{WRITTEN}'").fetchall()
         behavior.require_sound(cursor, behavior.read(cursor))
     except BaseException:
         cursor.execute("ROLLBACK").fetchall()
@@ -92,7 +93,7 @@ def _register(cursor: duckdb.DuckDBPyConnection, name: str, frame: object) -> di
 
 
 def _make_room(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
-    """Remove what stands there: a table that was written from a frame.
+    """Remove what stands there: a table that was written from a frame, or the view of the customers in it.
 
     Raises:
         DataError: It is a table or view of the user's.
@@ -107,4 +108,4 @@ def _make_room(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
                 f"behavior.{name} is a {kind.lower()} that register_behavior did not write. To replace it, first "
                 f"DROP {kind} behavior.{name}."
             )
-    cursor.execute(f"DROP TABLE IF EXISTS behavior.{name}").fetchall()
+        cursor.execute(f"DROP {kind} behavior.{name}").fetchall()

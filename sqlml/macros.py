@@ -188,13 +188,13 @@ def _explain(new: NewVersion, function: str, values: Sequence[str], inputs: str,
 
 
 def _intervals(new: NewVersion, conformal: Conformal) -> Iterator[str]:
-    kind, internal = new.encoder.target.kind, catalog.internal_macros(new.version_id)
+    target, internal = new.encoder.target, catalog.internal_macros(new.version_id)
     quantiles, edges = _matrix(conformal), str(list(conformal.edges))
-    least = "0" if kind in ("amount", "spend") else "'-infinity'::DOUBLE"
+    least = "0" if target.kind in ("amount", "spend") else "'-infinity'::DOUBLE"
     scale = f"greatest(abs(__sqlml_value), {conformal.least!r}::DOUBLE) ^ {conformal.power!r}::DOUBLE"
     yield queries.text("functions/residuals", quantiles=quantiles, edges=edges, **internal)
     variant = "functions/interval_narrow" if conformal.is_narrow else "functions/interval"
-    yield queries.text(variant, least=least, scale=scale, **internal)
+    yield queries.text(variant, least=least, scale=scale, whole="round" if target.is_count else "", **internal)
 
 
 def of_query(

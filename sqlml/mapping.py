@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
 READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".tsv": "read_csv", ".json": "read_json",
            ".jsonl": "read_json", ".ndjson": "read_json"}  # fmt: skip
 PACKED = (".gz", ".zst")
+TAKEN_BACK = re.compile("refund|cancel|return|void|status", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,20 @@ def _events_select(cursor: duckdb.DuckDBPyConnection, source: EventSource) -> Vi
         listed.append(f"{literal(source.type_value)} AS event_type")
     columns = ",\n       ".join(listed)
     condition = f"\nWHERE {source.where}" if source.where else ""
-    return View(f"SELECT {columns}\nFROM {relation.sql}{condition}", _notes(read.values()))
+    notes = (*_notes(read.values()), *_unused(relation, source, columns))
+    return View(f"SELECT {columns}\nFROM {relation.sql}{condition}", notes)
+
+
+def _unused(relation: _Relation, source: EventSource, used: str) -> Iterator[str]:
+    """A note on columns that may say what was taken back, where the user did not say what counts."""
+    if source.amount is not None or source.where is not None:
+        return
+    left = [each for each in relation.types if TAKEN_BACK.search(each) and identifier(each) not in used]
+    if left:
+        yield (
+            f"Not used: {', '.join(left)}. Where they say what was refunded, cancelled or not paid, take it off: "
+            f'--amount "total - refunded", or leave rows out: --where.'
+        )
 
 
 def _values(cursor: duckdb.DuckDBPyConnection, relation: _Relation, source: EventSource) -> dict[str, _Value]:

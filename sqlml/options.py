@@ -113,7 +113,8 @@ class BehaviorOptions(ModelOptions):
         maximum=10,
         tasks=("clv",),
     )
-    period: str = option("1 month", "Of clv: the length of a period of the curve.", kind=INTERVAL, tasks=("clv",))
+    period: str | None = option(None, "Of clv: the length of a period of the curve. Default: 1 month, or the horizon "
+                                "where that is shorter.", kind=INTERVAL, tasks=("clv",))  # fmt: skip
     repeat: str = option(
         "auto",
         "Of recommend: whether what a customer had may come again. auto: as it does in the data.",

@@ -86,6 +86,7 @@ def create_behavior_model(
     """
     started = time.monotonic()
     chosen = options.make(BehaviorOptions, values)
+    planning.require_meant(name, values)
     store = Catalog(place.cursor, place.database)
     task = planning.require_learnable(chosen)
     if task is not None:

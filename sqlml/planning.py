@@ -18,11 +18,12 @@ from sqlml.queries import Frame
 from sqlml.reading import Reading
 from sqlml.rehearsal import Periods, Recipe
 from sqlml.targets import Label
-from sqlml.tasks import BEHAVIOR_TASKS, CLV, SEGMENT, TARGET_TASKS, Task, require_method
+from sqlml.tasks import BEHAVIOR_TASKS, CHURN, CLV, SEGMENT, TARGET_TASKS, Task, require_method
 
 MOST_MOMENTS = 200
 CUSTOMERS = "behavior.customers c"
 MOST_PERIODS = 400
+PERIOD = "1 month"
 MIXED_AMOUNTS = "warning_amount_of_several_types"
 SEGMENT_HORIZON = timedelta(days=90)
 """What segments tell apart by default, or a quarter of the history where that is shorter."""
@@ -112,6 +113,18 @@ def _notes(cursor: duckdb.DuckDBPyConnection, name: str, column: str, read: Read
     return read.warnings if read is not None else reading.alike(cursor, CUSTOMERS, name, column)
 
 
+def require_meant(name: str, given: Mapping[str, object]) -> None:
+    """Check that a model is not named after another task than the one it would have by default.
+
+    Raises:
+        OptionError: It is.
+    """
+    task = name.lower()
+    if task in BEHAVIOR_TASKS and task != CHURN.name and not {"task", "predict"} & set(given):
+        raise OptionError(f"Model {name} would be a churn model, as no task is given. Say which: OPTIONS (task = "
+                          f"'{task}'), on the command line --task {task}.")  # fmt: skip
+
+
 def _periods(
     cursor: duckdb.DuckDBPyConnection, chosen: BehaviorOptions, as_of: datetime, horizon: timedelta
 ) -> Periods:
@@ -120,14 +133,14 @@ def _periods(
     Raises:
         OptionError: The period is longer than the horizon, or there would be too many.
     """
-    length = interval(cursor, "period", chosen.period, as_of)
-    if length is None or length > horizon:
+    length = interval(cursor, "period", chosen.period or PERIOD, as_of)
+    if length is None or (length > horizon and chosen.period):
         raise OptionError(f"Option period = {chosen.period} is longer than the horizon ({cutoffs.days(horizon)}).")
     if horizon / length > MOST_PERIODS:
         raise OptionError(f"Option period = {chosen.period} cuts the horizon into more than {MOST_PERIODS} periods.")
     query = """SELECT list((epoch(t) - epoch(t - i * $period::INTERVAL)) / 86400 ORDER BY i)
                FROM (SELECT $as_of::TIMESTAMP AS t), range(1, $most + 1) r(i)"""
-    values = {"as_of": as_of, "period": chosen.period, "most": MOST_PERIODS}
+    values = {"as_of": as_of, "period": chosen.period or PERIOD, "most": MOST_PERIODS}
     ends: list[float] = cursor.execute(query, values).fetchall()[0][0]
     days = horizon / timedelta(days=1)
     return Periods(tuple(end for end in ends if end < days - LEAST_PERIOD * ends[0]), chosen.discount)
@@ -148,7 +161,11 @@ def moment(cursor: duckdb.DuckDBPyConnection, known: Facts, chosen: BehaviorOpti
     if known.first_event == known.newest_event:
         raise DataError(f"All events lie at one moment ({known.first_event}): nothing can be learnt from them.")
     if as_of <= known.first_event:
-        raise OptionError(f"Option as_of = {as_of} lies before the first event ({known.first_event}).")
+        raise OptionError(
+            f"Option as_of = {as_of} lies before the first event ({known.oldest_event})."
+            if as_of <= known.oldest_event
+            else f"Option as_of = {as_of} lies before {known.first_event}: one event in a thousand is older."
+        )
     return as_of
 
 
@@ -237,7 +254,8 @@ def interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, a
     """An interval as the exact time before as_of that it covers: a month has the days it had."""
     if text is None:
         return None
-    length: timedelta = _value(cursor, option, "SELECT $2::TIMESTAMP - ($2::TIMESTAMP - $1::INTERVAL)", text, as_of)
+    query = "SELECT $2::TIMESTAMP - ($2::TIMESTAMP - $1::INTERVAL)"
+    length: timedelta = _value(cursor, option, query, "An interval is e.g. 90 days, 12 weeks or 3 months.", text, as_of)
     if length <= timedelta(0):
         raise OptionError(f"Option {option} = {text} must be longer than nothing.")
     return length
@@ -245,12 +263,15 @@ def interval(cursor: duckdb.DuckDBPyConnection, option: str, text: str | None, a
 
 def _moment(cursor: duckdb.DuckDBPyConnection, option: str, text: str) -> datetime:
     """A moment in UTC; an offset in its text counts."""
-    found: datetime = _value(cursor, option, f"SELECT {queries.text('binding/utc', text='$1')}", text)
+    query = f"SELECT {queries.text('binding/utc', text='$1')}"
+    found: datetime = _value(cursor, option, query, "A moment is e.g. 2025-06-01 or 2025-06-01 12:00:00+02:00.", text)
     return found
 
 
-def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _value(cursor: duckdb.DuckDBPyConnection, option: str, query: str, forms: str, *parameters: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
     try:
         return cursor.execute(query, list(parameters)).fetchall()[0][0]
     except duckdb.Error as error:
-        raise OptionError(f"Option {option} = {parameters[0]!r} cannot be read: {first_line(error)}") from error
+        raise OptionError(
+            f"Option {option} = {parameters[0]!r} cannot be read: {first_line(error)}. {forms}"
+        ) from error

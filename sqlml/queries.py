@@ -174,11 +174,11 @@ def features_for(frame: Frame, select: str) -> str:
 
 
 def asked_moment(silence: int | None) -> str:
-    """The moment of a row of a user's relation: its as_of in UTC, or the newest; an error where that is out of reach.
+    """The moment of a row of a user's relation: its as_of in UTC, without one the newest; an error where out of reach.
 
     A version of an earlier release knows of no silence, and answers at any moment.
     """
-    moment = "coalesce(ml.utc(as_of), newest.as_of)"
+    moment = "ml.utc(as_of)"  # without such a column DuckDB finds that of the newest moment
     if silence is None:
         return moment
     return f"CASE WHEN ml.in_reach(ml.utc(as_of), newest.as_of, {silence}) THEN {moment} END"

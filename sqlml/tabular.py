@@ -46,6 +46,8 @@ from sqlml.transforms import Calibration, Encoder, Target
 ROWS, EXAMPLES, STREAM = "sqlml_rows", "sqlml_examples", "sqlml_stream"
 TRAINING = f"(FROM {EXAMPLES} WHERE NOT __sqlml_test)"
 LEAST_ROWS, LEAST_OF_EACH, MOST_CLASSES, TWO = 50, 10, 200, 2
+LONE = 0.9
+"""A share of the variance of all labels which one row must not make."""
 NET = "net"
 ORDERED = {
     ("0", "1"),
@@ -284,6 +286,21 @@ def _label_notes(
     return found
 
 
+def _largest_note(cursor: duckdb.DuckDBPyConnection, target: Target) -> list[str]:
+    """A note where one label is further off than all others together: nothing else can be learnt beside it."""
+    if target.levels:
+        return []
+    query = f"""SELECT max(d) / sum(d), arg_max(label, d) FROM (
+                SELECT __sqlml_label AS label, (__sqlml_label - avg(__sqlml_label) OVER ()) ^ 2 AS d FROM {EXAMPLES})"""
+    share, label = cursor.execute(query).fetchall()[0]
+    if not share or share < LONE:
+        return []
+    return [
+        f"One row has the label {label:g}, which makes {share:.0%} of the variance: the model learns little else. "
+        "Leave the row out, or bound the label: least(label, ...)."
+    ]
+
+
 def _is_ordered(first: str, last: str) -> bool:
     """Whether two classes are such that the second is plainly the positive one."""
     return (first.strip().lower(), last.strip().lower()) in ORDERED
@@ -438,6 +455,7 @@ def learn(
     warnings = [
         *compared.warnings,
         *_label_notes(cursor, types, target, options),
+        *_largest_note(cursor, target),
         *made.warnings,
         *unknown,
         *_told(looked_at),

@@ -66,6 +66,11 @@ class Target:
     expression: str = ""
 
     @property
+    def is_count(self) -> bool:
+        """Whether it is a count, which has whole numbers alone."""
+        return self.kind == "amount" and self.power == 1
+
+    @property
     def size(self) -> int:
         """Outputs a row."""
         return {"classes": len(self.levels), "segment": len(self.levels), "spend": SPEND_OUTPUTS}.get(self.kind, 1)
