@@ -15,7 +15,13 @@ MOMENTS = (
     "'2025-06-01 12:00+02:00'::TIMESTAMPTZ AT TIME ZONE 'UTC'."
 )
 LONGEST_TYPE = 40
-TASKS = ("churn", "clv", "segment", "recommend")
+OPTIONS = {
+    "churn": "horizon = INTERVAL 90 DAY",
+    "clv": "task = 'clv', horizon = INTERVAL 90 DAY",
+    "segment": "task = 'segment'",
+    "recommend": "task = 'recommend'",
+}
+"""Names that models of each task usually have → the options that make one."""
 _UNKNOWN = re.compile(r"Function with name \"?(?P<name>[^\"\s]+)\"? does not exist")
 _REFUSED = re.compile(r"Macro \"?(?P<name>[^\"\s]+?)\"?\(\) does not support the supplied arguments")
 _OF_BIGQUERY = re.compile(r"\bML\s*\.\s*(?P<function>\w+)\s*\(\s*MODEL\s+(?P<model>[`\"\w.-]+)", re.IGNORECASE)
@@ -62,12 +68,12 @@ def _owner(store: Catalog, function: str) -> Version | None:
 def _of_missing(function: str, store: Catalog) -> str | None:
     """Of a function that a model would have which is not there."""
     task = function.partition("_")[0]
-    if task not in TASKS:
+    if task not in OPTIONS:
         return None
     models = ", ".join(store.models()) or "none"
     return (
         f"There is no function {function}: it would belong to a model {task}. Models: {models}. "
-        f"To make it: CREATE MODEL {task} OPTIONS (task = '{task}', horizon = INTERVAL 90 DAY)."
+        f"To make it: CREATE MODEL {task} OPTIONS ({OPTIONS[task]})."
     )
 
 
