@@ -56,7 +56,7 @@ from sqlml.rehearsal import Run, Tested
 from sqlml.search import Trial
 from sqlml.tabular import Learned
 from sqlml.tasks import METHODS, QUERY_TASKS, RECOMMEND, SEGMENT, TASKS, Task, require_used
-from sqlml.training import Stage, Watch
+from sqlml.training import Stage, Watch, forget_compiled
 from sqlml.transforms import Calibration, Column, Encoder, Target
 from sqlml.udf import BUCKETS, Answer, Forward
 
@@ -582,6 +582,7 @@ def _publish(
     place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, is_replace: bool
 ) -> Version:
     """Names are checked once more: a training is long enough for others to take them."""
+    forget_compiled()
     if BACKGROUND in new.weights:
         new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
     names = [function for _, function, _ in new.functions]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import flax.linen as nn
@@ -26,6 +27,9 @@ Loss = Callable[[jax.Array, jax.Array], jax.Array]
 Prepare = Callable[[jax.Array, Any], tuple[jax.Array, ...]]
 Result = TypeVar("Result")
 CHUNK = 2048
+MAPS = Path("/proc/self/maps")
+MOST_MAPS = 20_000
+"""Maps of memory from which on compiled programs are forgotten; Linux allows a process 65,530 by default."""
 MOST_TOGETHER = 4
 """Trainings side by side: each holds a copy of its rows."""
 STEPS = 32
@@ -34,6 +38,16 @@ EPOCH_ROWS = 131_072
 """An epoch is a pass over the rows, but over no more than this many, so that large data are stopped on in time."""
 AVERAGING = 0.02
 """Weight of the newest parameters in the running average that is stopped on and returned (Polyak averaging)."""
+
+
+def forget_compiled() -> None:
+    """Forget compiled programs where there are very many: what is still needed is compiled again.
+
+    XLA maps memory for each and never lets go of one; a process that trains models of ever new shapes would end in a
+    segmentation fault when the system grants no more maps. Only Linux tells how many there are.
+    """
+    if MAPS.exists() and len(MAPS.read_bytes().splitlines()) > MOST_MAPS:
+        jax.clear_caches()
 
 
 class Watch(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import sqlml
-from sqlml import cutoffs, demo, evaluation
+from sqlml import cutoffs, demo, evaluation, training
 from sqlml.catalog import NewVersion
 from sqlml.errors import DataError, ModelError, OptionError, SqlmlError
 from tests.conftest import CHURN, FAST, copy_to, one
@@ -335,3 +335,24 @@ def test_cdnow_is_ranked_as_well_as_is_known_to_be_possible(con, data, name, as_
     scores, labels = zip(*rows, strict=True)
     assert roc_auc_score(labels, scores) > auc
     assert abs(np.mean(scores) - np.mean(labels)) < 0.05
+
+
+@pytest.mark.skipif(not training.MAPS.exists(), reason="only Linux tells of its maps of memory")
+def test_compiled_programs_are_forgotten_before_memory_maps_run_out(monkeypatch):
+    """XLA keeps the maps of every program: a process that trains on and on would end in a segmentation fault."""
+
+    def maps():
+        return len(training.MAPS.read_bytes().splitlines())
+
+    with sqlml.connect() as con:
+        con.execute(
+            "CREATE TABLE t AS SELECT i AS id, hash(i) % 100 AS x, hash(i) % 100 > 50 AS y FROM range(300) t(i)"
+        )
+        create = "CREATE MODEL m{} OPTIONS (label = 'y', key = 'id', method = 'net', {}, width = {}) AS FROM t"
+        options = "epochs = 1, members = 2, folds = 2, bins = 4"
+        con.execute(create.format(1, options, 5)).fetchall()
+        scores, before = con.execute("SELECT m1_score(t) FROM t ORDER BY id").fetchall(), maps()
+        monkeypatch.setattr(training, "MOST_MAPS", 0)
+        con.execute(create.format(2, options, 6)).fetchall()
+        assert maps() < before
+        assert con.execute("SELECT m1_score(t) FROM t ORDER BY id").fetchall() == scores
