@@ -47,7 +47,7 @@ def forget_compiled() -> None:
     segmentation fault when the system grants no more maps. Only Linux tells how many there are.
     """
     if MAPS.exists() and len(MAPS.read_bytes().splitlines()) > MOST_MAPS:
-        jax.clear_caches()
+        jax.clear_caches()  # type: ignore[no-untyped-call]
 
 
 class Watch(Protocol):
