@@ -4,7 +4,8 @@
 that lie between segments; the intervals are of a bootstrap over customers. `stability` is the mean adjusted Rand index
 between fits on bootstrap samples of the customers, method and number of segments given; the standardisation of sqlml's
 columns is that of all. `kept` is the share of customers without an event in the last month who keep the number that
-sqlml gave them a month earlier, after a retrain.
+sqlml gave them a month earlier, after a retrain, and `kept_method` the method that it chose then; the classic RFM
+segments follow recency, so that customers move as they stay silent.
 All get sqlml's features at `as_of` and as many segments. Spend model: LightGBM's forecast of spend, learnt at sqlml's
 training cut-offs and cut into groups of equal size. RFM quintiles: the sum of the three scores cut into groups of equal
 size. Plain k-means: of scikit-learn, on standardised columns. The verdicts are of those intervals. A table of rows has
@@ -87,7 +88,7 @@ def _case(case: Case, size: Size) -> Iterator[Row]:
         as_of = cases.moment(con.native, case)
         seconds = _create(con, as_of, size.options)  # with whatever has to be compiled
         con.execute("DROP MODEL segment").fetchall()
-        kept = _kept(con, as_of, size.options)
+        kept, kept_method = _kept(con, as_of, size.options)
         _create(con, as_of, size.options)
         chosen, k = _chosen(con, "segment")
         training, test, encoder = _arrays(con, case, as_of)
@@ -109,7 +110,9 @@ def _case(case: Case, size: Size) -> Iterator[Row]:
                     gain, level = quality[OURS][metric] - quality[name][metric], LEVEL_SHARE * quality[name][metric]
                     row[f"sqlml_minus_{metric}"] = [low, high]
                     row[f"sqlml_{metric}"] = bootstrap.verdict(gain, low, high, level)
-            yield {**row, **({"kept": kept, "seconds": seconds, "chosen": chosen.method} if name == OURS else {})}
+            if name == OURS:
+                row |= {"kept": kept, "kept_method": kept_method, "seconds": seconds, "chosen": chosen.method}
+            yield row
 
 
 def _create(con: sqlml.Connection, as_of: datetime, options: str) -> float:
@@ -119,8 +122,12 @@ def _create(con: sqlml.Connection, as_of: datetime, options: str) -> float:
     return time.monotonic() - started
 
 
-def _kept(con: sqlml.Connection, as_of: datetime, options: str) -> float:
-    """Train a month earlier, retrain at `as_of`: of customers to whom nothing happened, who keeps the number."""
+def _kept(con: sqlml.Connection, as_of: datetime, options: str) -> tuple[float, str]:
+    """Train a month earlier, retrain at `as_of`: of customers to whom nothing happened, who keeps the number.
+
+    Returns:
+        The share of them, and the method that was chosen.
+    """
     earlier = as_of - MONTH
     _create(con, earlier, options)
     numbers = (
@@ -134,8 +141,9 @@ def _kept(con: sqlml.Connection, as_of: datetime, options: str) -> float:
                     SELECT customer_id FROM behavior.events
                     WHERE event_time > $earlier AND event_time <= $t AND customer_id IS NOT NULL)"""
     kept = float(con.native.execute(query, {"t": as_of, "earlier": earlier}).fetchall()[0][0])
+    method = _chosen(con, "segment")[0].method
     con.execute("DROP MODEL segment").fetchall()
-    return kept
+    return kept, method
 
 
 def _chosen(con: sqlml.Connection, model: str) -> tuple[ModelOptions, int]:
