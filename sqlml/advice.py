@@ -14,6 +14,11 @@ MOMENTS = (
     "now() AT TIME ZONE 'UTC'; a text as '2025-06-01'::TIMESTAMP, with an offset as "
     "'2025-06-01 12:00+02:00'::TIMESTAMPTZ AT TIME ZONE 'UTC'."
 )
+ZONED = (
+    "A time in schema behavior has become TIMESTAMP WITH TIME ZONE since the model was trained: event_time or known_at of "
+    "behavior.events, valid_from or an attribute of behavior.customers. Scores would follow the time zone of the session. "
+    "Write it as column AT TIME ZONE 'UTC' in the view."
+)
 LONGEST_TYPE = 40
 OPTIONS = {
     "churn": "horizon = INTERVAL 90 DAY",
@@ -46,6 +51,8 @@ def of(error: duckdb.Error, text: str, store: Catalog) -> str | None:
     for pattern, tell in ((_UNKNOWN, _of_unknown), (_REFUSED, _of_refused)):
         found = pattern.search(message)
         version = found and _owner(store, found["name"])
+        if found and found["name"] == "in_utc":
+            return ZONED
         if found and version:
             return tell(message.partition("\n")[0], version, store)
         if found and pattern is _UNKNOWN:

@@ -90,11 +90,12 @@ def write(place: Workplace, name: str, number: int | None, path: str, *, keeps_r
     store = Catalog(place.cursor, place.database)
     _require_access(place.cursor)
     store.require_present_schema()
-    version = store.version(name, number)
-    weights = store.weights(version.version_id)
+    with store.snapshot():  # whoever drops it meanwhile
+        version = store.version(name, number)
+        weights, dump = store.weights(version.version_id), store.dump(version.version_id)
     if not keeps_rows:
         weights = _without_rows(version, weights)
-    contents = dict(_contents(store.dump(version.version_id), catalog.packed(weights)))
+    contents = dict(_contents(dump, catalog.packed(weights)))
     manifest = {
         "product": "sqlml",
         "format": FORMAT,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,13 +21,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from sqlml import queries
-from sqlml.errors import CatalogError, ModelError, did_you_mean, first_line
+from sqlml.errors import CatalogError, ModelError, UnknownError, did_you_mean, first_line
 from sqlml.options import ModelOptions
 from sqlml.options import from_json as read_options
 from sqlml.queries import identifier
 from sqlml.transforms import Encoder
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 PREDICT = "__predict"
 """Suffix of the macro, in schema ml, that `ml.predict` calls for a model."""
 MOVES = "__moves"
@@ -37,6 +38,8 @@ MAP_INPUTS, MAP_SEGMENTS = "map.inputs", "map.segments"
 SILENCE = "silence_days"
 """In the fingerprint of a behaviour model: how long after the newest event a moment may be asked for."""
 ROLLED_BACK = "rolled back"
+PATIENCE, PAUSE = 30.0, 0.01
+"""Seconds that a statement waits for others that change models, and between two looks."""
 OF_VERSION = (
     "weights",
     "importance",
@@ -170,8 +173,18 @@ def _digest(arrays: Mapping[str, NDArray[np.float32]]) -> str:
     return found.hexdigest()
 
 
-def _unknown(model: str, known: Iterable[str]) -> ModelError:
-    return ModelError(f"There is no model named '{model}'." + did_you_mean(model, set(known), "models"))
+def _unknown(model: str, known: Iterable[str]) -> UnknownError:
+    return UnknownError(f"There is no model named '{model}'." + did_you_mean(model, set(known), "models"))
+
+
+def _dropped() -> UnknownError:
+    return UnknownError("The version that this statement works with was dropped meanwhile: run it again.")
+
+
+def _is_conflict(error: BaseException) -> bool:
+    """Whether DuckDB says that another transaction has changed the same thing."""
+    is_of_two = isinstance(error, duckdb.ConstraintException | duckdb.TransactionException)
+    return is_of_two and any(word in str(error).lower() for word in ("conflict", "duplicate key"))
 
 
 def _require_digest(arrays: Mapping[str, NDArray[np.float32]], said: str | None) -> None:
@@ -188,28 +201,52 @@ class Catalog:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing; makes and migrates the schema first.
+        """All of it or nothing, one statement after the other; makes and migrates the schema first.
+
+        What is read within is what will be changed: read and check there, not before.
 
         Raises:
-            ModelError: Another connection changed the same models meanwhile.
+            ModelError: Another connection changes the models all the time, or changed a function of theirs.
         """
         try:
-            with self.snapshot():
-                self.__dict__.pop("schema_version", None)  # another may have made it since
-                self._migrate()
+            self._take_turn()
+            with self._ended():
                 yield
-        except (duckdb.ConstraintException, duckdb.TransactionException) as error:
-            if not any(word in str(error).lower() for word in ("conflict", "duplicate key")):
+        except duckdb.Error as error:
+            if not _is_conflict(error):
                 raise
             raise ModelError(
                 f"Another connection changed the models at the same time: {first_line(error)}. "
                 "Nothing of this statement was written: run it again."
             ) from error
 
+    def _take_turn(self) -> None:
+        """Begin a transaction, once no other changes models: all change the one row of `ml.turn` first."""
+        ends = time.monotonic() + PATIENCE
+        while True:
+            self._run("BEGIN")
+            try:
+                self.__dict__.pop("schema_version", None)  # another may have made it since
+                self._migrate()
+                self._run("UPDATE ml.turn SET number = number + 1")
+            except BaseException as error:
+                self._run("ROLLBACK")
+                if not _is_conflict(error) or time.monotonic() > ends:
+                    raise
+            else:
+                return
+            time.sleep(PAUSE)
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything read within is of one moment, whatever others write meanwhile."""
         self._run("BEGIN")
+        with self._ended():
+            yield
+
+    @contextmanager
+    def _ended(self) -> Iterator[None]:
+        """The end of a transaction: what was done within is kept, or where that failed nothing of it."""
         try:
             yield
         except BaseException:
@@ -288,7 +325,7 @@ class Catalog:
         if number is None:
             return next(iter(found.values()))
         if number not in found:
-            raise ModelError(f"Model '{model}' has no version {number}. Versions: {', '.join(map(str, found))}.")
+            raise UnknownError(f"Model '{model}' has no version {number}. Versions: {', '.join(map(str, found))}.")
         return found[number]
 
     def numbers(self, model: str) -> list[int]:
@@ -302,7 +339,7 @@ class Catalog:
             ModelError: There is none.
         """
         current = self.version(model)
-        query = "SELECT version_id, reason FROM ml.promotions WHERE model = ? ORDER BY promoted_at, rowid"
+        query = "SELECT version_id, reason FROM ml.promotions WHERE model = ? ORDER BY turn"
         standing: list[str] = []
         for version_id, reason in self._rows(query, [model]):
             while reason == ROLLED_BACK and standing and standing[-1] != version_id:
@@ -345,7 +382,7 @@ class Catalog:
     def fingerprint(self, version_id: str) -> dict[str, Any]:
         """What the data were that a version was trained on."""
         query = f"SELECT fingerprint FROM {self._table('versions')} WHERE version_id = ?"
-        found: dict[str, Any] = json.loads(self._rows(query, [version_id])[0][0])
+        found: dict[str, Any] = json.loads(self._value(query, version_id))
         return found
 
     def calls(self, version_id: str) -> list[str]:
@@ -356,21 +393,31 @@ class Catalog:
     def key_type(self, version_id: str) -> str:
         """The type of customer_id, or of the key of rows, when a version was trained."""
         query = f"SELECT coalesce(key_type, '') FROM {self._table('versions')} WHERE version_id = ?"
-        return str(self._rows(query, [version_id])[0][0])
+        return self._value(query, version_id)
 
     def main_function(self, version_id: str) -> str:
         """The function of one argument that a version is called by."""
         functions = self._table("functions")
         query = f"""SELECT model || suffix FROM {functions} f JOIN {self._table("versions")} USING (version_id)
                     WHERE version_id = ? AND NOT is_table ORDER BY f.rowid LIMIT 1"""
-        return str(self._rows(query, [version_id])[0][0])
+        return self._value(query, version_id)
+
+    def _value(self, query: str, version_id: str) -> str:
+        if not (rows := self._rows(query, [version_id])):
+            raise _dropped()
+        return str(rows[0][0])
 
     def metrics(self) -> list[tuple[Any, ...]]:
         """What `evaluation.compare` left: (method, population, metric, value, low, high)."""
         return self._rows("FROM temp.sqlml_metrics")
 
     def add_backtest(self, version_id: str, rows: Iterable[Sequence[object]]) -> None:
-        """Store what a back-test found: rows (as_of, method, population, metric, value, low, high)."""
+        """Store what a back-test found: rows (as_of, method, population, metric, value, low, high).
+
+        Raises:
+            UnknownError: The version was dropped meanwhile.
+        """
+        self.version_with(version_id)
         now = datetime.now(UTC).replace(tzinfo=None)
         self._many("backtests", version_id, [(now, *row) for row in rows])
 
@@ -450,8 +497,15 @@ class Catalog:
         self._run(f"INSERT INTO ml.{table} ({names}) SELECT {lists}", list(map(list, texts.values())))
 
     def version_with(self, version_id: str) -> Version:
-        """The version of an id."""
-        return next(v for v in self.versions(promoted=False) if v.version_id == version_id)
+        """The version of an id.
+
+        Raises:
+            UnknownError: It was dropped meanwhile.
+        """
+        found = [v for v in self.versions(promoted=False) if v.version_id == version_id]
+        if not found:
+            raise _dropped()
+        return found[0]
 
     def insert(self, new: NewVersion, macros: Iterable[str]) -> Version:
         """Store a version and promote it, unless its gate is closed.
@@ -519,7 +573,10 @@ class Catalog:
         self._make_functions(version.version_id, version.model)
         now = datetime.now(UTC).replace(tzinfo=None)
         self._run("INSERT OR REPLACE INTO ml.models VALUES (?, ?, ?)", [version.model, version.version_id, now])
-        self._run("INSERT INTO ml.promotions VALUES (?, ?, ?, ?)", [version.model, version.version_id, now, reason])
+        self._run(
+            "INSERT INTO ml.promotions SELECT ?, ?, ?, ?, number FROM ml.turn",
+            [version.model, version.version_id, now, reason],
+        )
 
     def rename(self, version: Version, name: str) -> None:
         """Give the model of the promoted version, its history and its functions another name."""

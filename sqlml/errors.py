@@ -22,6 +22,10 @@ class ModelError(SqlmlError):
     """A model that is missing, exists already, or has a name it cannot have."""
 
 
+class UnknownError(ModelError):
+    """A model or a version that is missing."""
+
+
 class DataError(SqlmlError):
     """Behaviour tables that break the contract, or hold too little to learn from."""
 

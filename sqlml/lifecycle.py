@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
 from sqlml.catalog import ROLLED_BACK, Catalog, Version
-from sqlml.errors import ModelError, SqlmlError
+from sqlml.errors import ModelError, SqlmlError, UnknownError
 from sqlml.registry import Registry
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def promote(place: Workplace, name: str, number: int) -> Version:
         ModelError: There is no such model or version, or a function of the user's has a name it needs.
     """
     store = Catalog(place.cursor, place.database)
-    return _promote(place, store, store.version(name, number), "promoted")
+    return _promote(place, store, partial(store.version, name, number), "promoted")
 
 
 def rollback(place: Workplace, name: str) -> Version:
@@ -70,7 +71,7 @@ def rollback(place: Workplace, name: str) -> Version:
         ModelError: There is no such model, or no such version.
     """
     store = Catalog(place.cursor, place.database)
-    return _promote(place, store, store.version_before(name), ROLLED_BACK)
+    return _promote(place, store, partial(store.version_before, name), ROLLED_BACK)
 
 
 def rename(place: Workplace, name: str, new_name: str) -> Version:
@@ -79,13 +80,14 @@ def rename(place: Workplace, name: str, new_name: str) -> Version:
     Raises:
         ModelError: There is no such model, or a function has the new name.
     """
+    require_writable(place.cursor)
     store = Catalog(place.cursor, place.database)
-    version = store.version(name)
-    wanted = [new_name + function.removeprefix(name) for function in store.function_names(version)]
-    require_free(place.cursor, store, new_name, wanted, is_replace=False)
     with store.transaction():
+        version = store.version(name)
+        wanted = [new_name + function.removeprefix(name) for function in store.function_names(version)]
+        require_free(place.cursor, store, new_name, wanted, is_replace=False)
         store.rename(version, new_name)
-    return store.version(new_name)
+    return replace(version, model=new_name)
 
 
 def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) -> None:
@@ -96,23 +98,23 @@ def drop(place: Workplace, name: str, number: int | None, *, if_exists: bool) ->
     """
     require_writable(place.cursor)
     store = Catalog(place.cursor, place.database)
-    if if_exists and name not in store.models():
-        return
-    store.require(name)
-    if number is None:
-        with store.transaction():
+    with suppress(UnknownError) if if_exists else nullcontext(), store.transaction():
+        if number is None:
+            store.require(name)
             store.delete(name)
-    else:
-        if if_exists and number not in store.numbers(name):
-            return
-        version = store.version(name, number)
-        if version == store.version(name):
-            raise ModelError(
-                f"Version {number} of model '{name}' is the promoted one. Promote another first "
-                f"(ALTER MODEL {name} PROMOTE VERSION n), or DROP MODEL {name} with all its versions."
-            )
-        with store.transaction():
-            store.delete_version(version.version_id)
+        else:
+            store.delete_version(_beside(store, name, number).version_id)
+
+
+def _beside(store: Catalog, name: str, number: int) -> Version:
+    """A version that is not the promoted one."""
+    version = store.version(name, number)
+    if version == store.version(name):
+        raise ModelError(
+            f"Version {number} of model '{name}' is the promoted one. Promote another first "
+            f"(ALTER MODEL {name} PROMOTE VERSION n), or DROP MODEL {name} with all its versions."
+        )
+    return version
 
 
 def require_new(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, *, is_replace: bool) -> None:
@@ -159,9 +161,11 @@ def require_writable(cursor: duckdb.DuckDBPyConnection) -> None:
         raise ModelError("The database is opened read-only: its models cannot be changed.")
 
 
-def _promote(place: Workplace, store: Catalog, version: Version, reason: str) -> Version:
-    require_free(place.cursor, store, version.model, store.function_names(version), is_replace=True)
-    place.registry.register(version)
+def _promote(place: Workplace, store: Catalog, find: Callable[[], Version], reason: str) -> Version:
+    require_writable(place.cursor)
     with store.transaction():
+        version = find()
+        require_free(place.cursor, store, version.model, store.function_names(version), is_replace=True)
+        place.registry.register(version)
         store.promote(version, reason)
     return version

@@ -25,6 +25,9 @@ _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 MONEY = "DECIMAL(38, 8)"
 """Amounts up to 1e15 in hundred-millionths; a sum of 1e15 of them fits."""
 KEY, AS_OF, STRUCT, MOMENT, ROW, CUSTOMER = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row", "arg"))
+CHECKED, STORED = "{0}::TIMESTAMP", "ml.in_utc({0})"
+"""A time as TIMESTAMP: whose type was just looked at, and in a macro, which refuses another type as it is called."""
+_KEYS = ("customer_id", "event_time")
 PAIR = f"{CUSTOMER}, {MOMENT}"
 """The parameters that are one customer and one moment."""
 
@@ -154,15 +157,14 @@ def window_days(column: str) -> int:
 
 def features_at(frame: Frame, select: str) -> str:
     """`select` over all feature columns of everyone at the moment `__sqlml_t` (a macro parameter)."""
-    moment = f"{MOMENT}::TIMESTAMP"
-    pieces = {"as_of": moment, "known": known(frame.behavior, moment), "amount": _exact_amount(frame.behavior)}
-    history = text("binding/history_as_of", **pieces)
-    return _told_apart(_compose(frame, [("history", history)], select))
+    history = _history("as_of", frame, select, f"{MOMENT}::TIMESTAMP", STORED)
+    return _told_apart(_compose(frame, [("history", history)], select, STORED))
 
 
-def features_of(frame: Frame, asked: str, select: str) -> str:
+def features_of(frame: Frame, asked: str, select: str, utc: str = CHECKED) -> str:
     """`select` over all feature columns of the pairs (customer_id, as_of) that the query `asked` gives."""
-    return _compose(frame, [("asked", asked), ("history", history_of(frame.behavior))], select)
+    history = _history("spine", frame, select, "a.as_of", utc)
+    return _compose(frame, [("asked", asked), ("history", history)], select, utc)
 
 
 def features_for(frame: Frame, select: str) -> str:
@@ -170,7 +172,7 @@ def features_for(frame: Frame, select: str) -> str:
 
     The pair is joined with the events by an equality, so that columns can stand for both.
     """
-    return _told_apart(features_of(frame, text("binding/asked_pair"), select))
+    return _told_apart(features_of(frame, text("binding/asked_pair"), select, STORED))
 
 
 def asked_moment(silence: int | None) -> str:
@@ -185,9 +187,29 @@ def asked_moment(silence: int | None) -> str:
 
 
 def history_of(behavior: Behavior) -> str:
-    """The history of each pair of the relation `asked`."""
-    pieces = {"known": known(behavior, "a.as_of", "e."), "amount": _exact_amount(behavior, "e.")}
-    return text("binding/history_spine", **pieces)
+    """The history of each pair of the relation `asked`, with all columns of the events."""
+    return _bound("spine", behavior, list(behavior.events), "a.as_of", CHECKED)
+
+
+def _history(variant: str, frame: Frame, select: str, moment: str, utc: str) -> str:
+    """The events known at a moment, with the columns that features and `select` name.
+
+    They are listed: a column that is added later must not stand for another, nor one be missed that nobody reads.
+    """
+    reading = "\n".join([*_texts(frame).values(), frame.population, _sums(frame.behavior), select]).lower()
+    columns = [
+        name
+        for name in frame.behavior.events
+        if name in _KEYS or re.search(rf"(?<!\w){re.escape(name)}(?!\w)", reading)
+    ]
+    return _bound(variant, frame.behavior, columns, moment, utc)
+
+
+def _bound(variant: str, behavior: Behavior, columns: Sequence[str], moment: str, utc: str) -> str:
+    time, amount = utc.format("e.event_time"), f"{_exact('e.amount')} AS amount"
+    special = {"event_time": f"{time} AS event_time", "amount": amount}
+    listed = ", ".join(special.get(name, f"e.{identifier(name)}") for name in columns)
+    return text(f"binding/history_{variant}", columns=listed, time=time, as_of=moment, known=known(behavior, moment, utc))
 
 
 def labels_of(behavior: Behavior, label: str, asked: str) -> str:
@@ -196,16 +218,17 @@ def labels_of(behavior: Behavior, label: str, asked: str) -> str:
     Parameters are `$window_seconds` and `$known_by`.
     """
     pieces = {
-        "known": known(behavior, "$known_by::TIMESTAMP", "e."),
-        "amount": _exact_amount(behavior, "e."),
+        "known": known(behavior, "$known_by::TIMESTAMP"),
+        "amount": f", {_exact('e.amount')} AS amount" if behavior.has("amount") else "",
         "label": label,
     }
     return text("binding/labels", asked=asked, **pieces)
 
 
-def known(behavior: Behavior, moment: str, prefix: str = "") -> str:
+def known(behavior: Behavior, moment: str, utc: str = CHECKED) -> str:
     """Rows with a `known_at` are known from then on; without one, from `event_time` on."""
-    return f"AND coalesce({prefix}known_at, {prefix}event_time) <= {moment}" if behavior.has("known_at") else ""
+    times = ", ".join(utc.format(f"e.{name}") for name in ("known_at", "event_time"))
+    return f"AND coalesce({times}) <= {moment}" if behavior.has("known_at") else ""
 
 
 def item_text(behavior: Behavior) -> str:
@@ -213,24 +236,26 @@ def item_text(behavior: Behavior) -> str:
     return f"TRY_CAST(item_id AS {behavior.events['item_id']})::VARCHAR"
 
 
-def _exact_amount(behavior: Behavior, prefix: str = "") -> str:
+def _exact(amount: str) -> str:
     """The amount as DECIMAL, whose sums are exact: a sum of DOUBLE depends on the order of the threads.
 
     An amount that is NaN, infinite or above 1e15 counts as unknown: one of them must not spoil every sum.
     """
-    if not behavior.has("amount"):
-        return ""
-    return f", CASE WHEN abs({prefix}amount) <= 1e15 THEN {prefix}amount::{MONEY} END AS amount"
+    return f"CASE WHEN abs({amount}) <= 1e15 THEN {amount}::{MONEY} END"
 
 
-def _compose(frame: Frame, head: list[tuple[str, str]], select: str) -> str:
+def _texts(frame: Frame) -> dict[str, str]:
+    """The feature files of a frame, with its pieces put in."""
+    names = [file.name for file in feature_files(frame)]
+    return {name: text(f"{frame.folder}/{name}", order=frame.order, weight=frame.weight) for name in names}
+
+
+def _compose(frame: Frame, head: list[tuple[str, str]], select: str, utc: str) -> str:
     behavior, attributes = frame.behavior, frame.attributes
-    files = feature_files(frame)
-    texts = {f.name: text(f"{frame.folder}/{f.name}", order=frame.order, weight=frame.weight) for f in files}
-    of_history, features = _together(texts)
+    of_history, features = _together(_texts(frame))
     relations = [*head, ("spine", text("binding/spine", population=frame.population, features=of_history))]
     if attributes:
-        relations.append(("customers", _customers(frame)))
+        relations.append(("customers", _customers(frame, utc)))
     if behavior.items:
         relations.append(("items", text("binding/items")))
     relations += [("days", text("binding/days", sums=_sums(behavior))), *features.items()]
@@ -280,18 +305,20 @@ def attribute_of(name: str) -> str:
     return f"c.{identifier(name)}"
 
 
-def _customers(frame: Frame) -> str:
+def _customers(frame: Frame, utc: str) -> str:
     known = frame.behavior.customers
     given = {name: frame.read.get(name, (known[name], attribute_of(name))) for name in frame.attributes}
-    columns = ", ".join(_attribute(name, *each) for name, each in given.items())
+    columns = ", ".join(_attribute(name, *each, utc) for name, each in given.items())
     variant = "customers_valid_from" if "valid_from" in known else "customers"
-    return text(f"binding/{variant}", attributes=columns)
+    return text(f"binding/{variant}", attributes=columns, valid_from=utc.format("c.valid_from"))
 
 
-def _attribute(name: str, type_name: str, column: str) -> str:
+def _attribute(name: str, type_name: str, column: str, utc: str) -> str:
     """A date becomes its age in days, NULL while it lies after as_of; everything else stays as it is."""
     if "TIME ZONE" in type_name:
         column = f"({column} AT TIME ZONE 'UTC')"
+    elif type_name == "DATE" or type_name.startswith("TIMESTAMP"):
+        column = utc.format(column)
     if type_name == "DATE" or type_name.startswith("TIMESTAMP"):
         age = f"((epoch(s.as_of) - epoch({column})) / 86400)::FLOAT"
         return f"CASE WHEN {column} <= s.as_of THEN {age} END AS {identifier(f'customer.{name}')}"

@@ -4,7 +4,7 @@ SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x{given}) AS {main}
 FROM (
     SELECT l.*
     FROM ml.latest newest, LATERAL (
-        SELECT r.*, {moment} AS __sqlml_as_of
+        SELECT {moment} AS __sqlml_as_of, r.*
         FROM query_table(__sqlml_relation) r) l
 ) asking
 LEFT JOIN ml.{features_of}(__sqlml_relation) f
