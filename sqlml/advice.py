@@ -15,9 +15,9 @@ MOMENTS = (
     "'2025-06-01 12:00+02:00'::TIMESTAMPTZ AT TIME ZONE 'UTC'."
 )
 ZONED = (
-    "A time in schema behavior has become TIMESTAMP WITH TIME ZONE since the model was trained: event_time or known_at of "
-    "behavior.events, valid_from or an attribute of behavior.customers. Scores would follow the time zone of the session. "
-    "Write it as column AT TIME ZONE 'UTC' in the view."
+    "A time in schema behavior has become TIMESTAMP WITH TIME ZONE since the model was trained: event_time or known_at "
+    "of behavior.events, valid_from or an attribute of behavior.customers. Scores would follow the time zone of the "
+    "session. Write it as column AT TIME ZONE 'UTC' in the view."
 )
 LONGEST_TYPE = 40
 OPTIONS = {

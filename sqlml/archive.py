@@ -47,8 +47,14 @@ FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 MOST_OF_WEIGHTS, MOST_OF_TEXT, MOST_OF_MANIFEST = 1 << 29, 1 << 27, 1 << 20
 """Bytes, unpacked: of the weights, of all other files together, of the manifest; what says less is cut off there."""
-MOST_FILES, MOST_LISTS = 300, 1 << 22
-"""In an archive; in a table, each of its rows being one."""
+MOST_FILES, MOST_LISTS, MOST_TEXTS = 300, 1 << 16, 1 << 18
+"""In an archive; in a table, each of its rows being a list; in all rows of a table."""
+MANY = {"predictions": 16}
+"""How many times as many rows a table may have: one of each row that was held out."""
+LEAST_SIZE, MOST_TIMES = 1 << 22, 100
+"""Bytes that an archive may unpack to however small it is; how many times its size it may unpack to."""
+MOST_OF_RECIPE = 1 << 22
+"""Commas in the JSON of an encoder, of options or a fingerprint: one a level, an edge or an item."""
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Others unpack to any size at one go."""
 DTYPES = {"float32", "int32"}
@@ -215,6 +221,7 @@ class RefusedError(ModelError):
 
 def _read(path: Path) -> Archive:
     with zipfile.ZipFile(path) as source:
+        room = LEAST_SIZE + MOST_TIMES * path.stat().st_size
         entries = source.infolist()
         names = [entry.filename for entry in entries]
         if len(names) > MOST_FILES or len(set(names)) < len(names):
@@ -225,10 +232,12 @@ def _read(path: Path) -> Archive:
             raise RefusedError(f"{packed[0]} is packed in a way that no model is")
         manifest = json.loads(_bytes(source, MANIFEST, MOST_OF_MANIFEST))
         _check_manifest(manifest, names)
-        weights = _bytes(source, WEIGHTS, MOST_OF_WEIGHTS)
+        weights = _bytes(source, WEIGHTS, min(MOST_OF_WEIGHTS, room))
         texts: dict[str, bytes] = {}
+        room = min(MOST_OF_TEXT, room - len(weights))
         for name in sorted({*names} - {MANIFEST, WEIGHTS}):
-            texts[name] = _bytes(source, name, MOST_OF_TEXT - sum(map(len, texts.values())))
+            texts[name] = _bytes(source, name, room)
+            room -= len(texts[name])
     for name, content in {WEIGHTS: weights, **texts}.items():
         if hashlib.sha256(content).hexdigest() != manifest["files"][name]:
             raise RefusedError(f"{name} is not what the manifest says")
@@ -258,9 +267,23 @@ def _tables(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "macros", {"columns": ["statement"], "rows": [[statements[place]] for place in range(len(statements))]}
     for name, content in files.items():
         if name.startswith("tables/"):
-            if content.count(b"[") + content.count(b"{") > MOST_LISTS:
-                raise RefusedError(f"{name} holds more than {MOST_LISTS:,} lists")
-            yield name[7:-5], json.loads(content)
+            table = name[7:-5]
+            _require_small(name, content, MANY.get(table, 1))
+            yield table, json.loads(content, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
+
+
+def _require_small(name: str, content: bytes, times: int) -> None:
+    """Before it is read: what Python makes of a small text can be large."""
+    lists = content.count(b"[") + content.count(b"{")
+    if lists > times * MOST_LISTS:
+        raise RefusedError(f"{name} holds more than {times * MOST_LISTS:,} lists")
+    texts = (content.count(b'"') - content.count(b'\\"')) // 2
+    if texts > times * MOST_TEXTS:
+        raise RefusedError(f"{name} holds more than {times * MOST_TEXTS:,} texts")
+
+
+def _no_number(text: str) -> None:
+    raise RefusedError(f"a table holds the number {text[:40]}: all values are texts")
 
 
 def _renamed(archive: Archive) -> Archive:
@@ -276,6 +299,9 @@ def _version(archive: Archive, name: str, database: str) -> Version:
     table = archive.dump["versions"]
     (row,) = table["rows"]
     said = dict(zip(table["columns"], row, strict=True))
+    for column, text in said.items():
+        if text is not None and (text.count(",") > MOST_OF_RECIPE or text.count("[") + text.count("{") > MOST_LISTS):
+            raise RefusedError(f"{column} of its version holds more than {MOST_OF_RECIPE:,} values")
     chosen = options.from_json(said["options"])
     (kinds,) = _columns(archive.dump, "functions", "kind")
     encoder = Encoder.from_json(said["encoder"])

@@ -199,6 +199,11 @@ class Catalog:
     def __init__(self, cursor: duckdb.DuckDBPyConnection, database: str) -> None:
         self._cursor, self._database = cursor, database
 
+    @property
+    def database(self) -> str:
+        """The name of the database."""
+        return self._database
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All of it or nothing, one statement after the other; makes and migrates the schema first.

@@ -90,8 +90,9 @@ def main() -> None:
 
 def _interrupted(number: int, frame: FrameType | None) -> None:
     """Leave at once: an exception could be swallowed inside a callback, and a killed transaction leaves no trace."""
-    show_cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""
-    terminal.tell(f"{show_cursor}Interrupted; a statement that had not ended has written nothing.")
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h\n")  # a bar has hidden the cursor
+    terminal.tell("Interrupted; a statement that had not ended has written nothing.")
     os._exit(130)
 
 
@@ -119,10 +120,10 @@ def demo_command(
             terminal.tell(f"sqlml> {statement};")
             terminal.show_record(con, statement)
         for query in DEMO_QUERIES:
-            print(f"sqlml> {query};")
+            terminal.say(f"sqlml> {query};")
             terminal.show(con, query)
     program = _program()
-    print(f"""Type next:
+    terminal.say(f"""Type next:
   {program} query --db {db} "FROM ml.scoreboard WHERE is_model AND population = 'all'"
   {program} query --db {db} "SELECT unnest(churn_explain(7)[:5], recursive := true)"
   {program} score churn --db {db} --to churn_today
@@ -185,7 +186,7 @@ def map_command(
     with sqlml.connect(db if db.exists() else ":memory:") as con:
         views = _views(con, sources, (customers, customer_key), (items, item_key))
     script = "CREATE SCHEMA IF NOT EXISTS behavior;\n" + "\n".join(view.sql for view in views if view.sql)
-    print(script)
+    terminal.say(script)
     for note in (note for view in views for note in view.notes):
         terminal.tell(f"Note: {note}")
     if dry_run:
@@ -202,15 +203,15 @@ def check(db: Database) -> None:
     with terminal.open_database(db, read_only=True) as con:
         relations = sqlml.behavior.read(con.native)
         known = sqlml.behavior.facts(con.native)
-        print(f"{known.n_events:,} events of {known.n_customers:,} customers, "
+        terminal.say(f"{known.n_events:,} events of {known.n_customers:,} customers, "
               f"{known.oldest_event:%Y-%m-%d %H:%M} to {known.newest_event:%Y-%m-%d %H:%M} (UTC)")  # fmt: skip
         findings = list(sqlml.behavior.check(con.native, relations, ("error", "warning", "note")))
         for finding in findings:
-            print(f"{finding.severity}: {finding.count:,} {finding.text}\n    {' '.join(finding.sql.split())};")
+            terminal.say(f"{finding.severity}: {finding.count:,} {finding.text}\n    {' '.join(finding.sql.split())};")
         next_step = _training_of(con, db)
     if any(f.severity == "error" for f in findings):
         raise DataError("The behaviour tables break the contract: see the errors above.")
-    print("No errors.")
+    terminal.say("No errors.")
     terminal.tell(f"Next: {next_step}")
 
 
@@ -517,7 +518,7 @@ def _show_training_sql(db: Path, model: str, number: int | None) -> None:
     with terminal.open_database(db, read_only=True) as con:
         found = con.catalog().version(model, number)
         query = "SELECT coalesce(query, input_sql) FROM ml.versions WHERE version_id = ?"
-        print(con.execute(query, [found.version_id]).fetchall()[0][0])
+        terminal.say(con.execute(query, [found.version_id]).fetchall()[0][0])
 
 
 def _require_new(con: Connection, name: str, *, replace: bool) -> None:

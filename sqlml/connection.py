@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import warnings
@@ -20,6 +21,7 @@ import duckdb
 from sqlml import advice as _advice
 from sqlml import constants as _constants
 from sqlml import frames as _frames
+from sqlml import interruption as _interruption
 from sqlml import lifecycle as _lifecycle
 from sqlml import options as _options
 from sqlml import queries as _queries
@@ -77,6 +79,11 @@ RECORDS = {CreateModel: "report", ImportModel: "report", BacktestModel: "backtes
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
+_MACRO = re.compile(
+    r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:TEMP(?:ORARY)?\s+)?(?:MACRO|FUNCTION)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
+    r"(?:\"?\w+\"?\s*\.\s*)*\"?(?P<name>\w+)",
+    re.IGNORECASE,
+)
 BATCH = 16_384
 """Rows of a query that are held at a time."""
 Query = tuple[str, Sequence[object]]
@@ -137,6 +144,8 @@ class Connection:
     ) -> None:
         self._native, self._root, self._registry, self._parent = native, root, registry, parent
         self._shown: Shown | None = None
+        self._asked_to_stop = threading.Event()
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._release = weakref.finalize(self, release)
         native.execute("SET SESSION python_scan_all_frames = true").fetchall()  # the caller's variables lie above ours
 
@@ -158,9 +167,7 @@ class Connection:
                     self._native.execute(_statement.text, _parameters)
                 self._shown = None
             else:
-                _statement, _database = self._ready(_statement)
-                _rows = self._rows(_statement, _parameters)
-                _text, _values = self._run(_statement, _parameters, _database, _rows)
+                _statement, _text, _values = self._perform(_statement, _parameters)
                 with self._advised(_text):
                     if _streams(_statement):
                         self._native.execute(_text, _values)
@@ -180,10 +187,7 @@ class Connection:
                 with self._advised(_statement.text):
                     _relation = self._native.sql(_statement.text, **_options)
             else:
-                _params = _options.get("params")
-                _statement, _database = self._ready(_statement)
-                _rows = self._rows(_statement, _params)
-                _text, _values = self._run(_statement, _params, _database, _rows)
+                _statement, _text, _values = self._perform(_statement, _options.get("params"))
                 with self._advised(_text):
                     _relation = self._native.sql(_text, params=_values)
                 _relation = _relation if _streams(_statement) else _relation.materialize()
@@ -226,6 +230,15 @@ class Connection:
             _frames.write(place.cursor, {name: frame for name, frame in given.items() if frame is not None})
         return self
 
+    def interrupt(self) -> None:
+        """Stop what runs on this connection, from another thread: a query, or a training after its current steps.
+
+        Whoever ran it gets duckdb.InterruptException; nothing of a statement of ours is then written.
+        """
+        self._asked_to_stop.set()
+        for cursor in (self._native, *self._cursors):
+            cursor.interrupt()
+
     @property
     def native(self) -> duckdb.DuckDBPyConnection:
         """DuckDB's own connection underneath."""
@@ -254,6 +267,13 @@ class Connection:
         if self._shown is not None and name in RESULTS:
             return getattr(self._shown, name)
         return getattr(self._native, name)
+
+    def _perform(self, _statement: Statement, _parameters: object) -> tuple[Statement, str, Any]:
+        """Do what a statement of ours says. Returns it once it was ready, and the query that shows its result."""
+        with self._interruptible():
+            _statement, _database = self._ready(_statement)
+            _rows = self._rows(_statement, _parameters)
+            return _statement, *self._run(_statement, _parameters, _database, _rows)
 
     def _ready(self, statement: Statement) -> tuple[Statement, str]:
         """A statement once it may run, and the current database; a result that nobody has fetched ends here."""
@@ -349,9 +369,24 @@ class Connection:
 
     @contextmanager
     def _workplace(self, database: str) -> Iterator[Workplace]:
+        _interruption.check()
         with self._root.cursor() as cursor:
             cursor.execute(f"USE {identifier(database)}").fetchall()
-            yield Workplace(cursor, database, self._registry, on_stderr)
+            self._cursors.append(cursor)
+            try:
+                yield Workplace(cursor, database, self._registry, on_stderr)
+            finally:
+                self._cursors.remove(cursor)
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """A statement that `interrupt` ends; one that came while nothing ran ends nothing."""
+        self._asked_to_stop.clear()
+        try:
+            with _interruption.heeding(self._asked_to_stop):
+                yield
+        except _interruption.StoppedError as error:
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!") from error
 
     def _database(self) -> str:
         return str(self._native.execute("SELECT current_database()").fetchall()[0][0])
@@ -359,6 +394,8 @@ class Connection:
     @contextmanager
     def _advised(self, _text: str) -> Iterator[None]:
         """Say how the functions of a model are called where an error of DuckDB's does not."""
+        if found := _MACRO.search(_text):
+            self._warn_of_macro(found["name"])
         try:
             yield
         except duckdb.Error as error:
@@ -371,6 +408,15 @@ class Connection:
         with suppress(duckdb.Error, SqlmlError), self._workplace(self._database()) as place:
             return _advice.of(error, text, Catalog(place.cursor, place.database))
         return None
+
+    def _warn_of_macro(self, name: str) -> None:
+        with self._workplace(self._database()) as place:
+            if Catalog(place.cursor, place.database).models() and _lifecycle.is_built_in(place.cursor, name):
+                warnings.warn(
+                    f"The macro {name} has the name of a function of DuckDB's own, which the SQL of models may call: "
+                    "while it is there, their features and scores may be other numbers. Choose another name.",
+                    stacklevel=5,
+                )
 
     def _refuse_in_transaction(self, what: str) -> None:
         ids = {self._native.execute("SELECT txid_current()").fetchall()[0] for _ in range(2)}
@@ -484,7 +530,10 @@ def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None
             if not is_read_only:
                 cursor.execute(f"USE {identifier(database)}").fetchall()
                 store.upgrade()
-            for version in store.versions(promoted=False):
+            versions = store.versions(promoted=False)
+            if versions:
+                _lifecycle.require_unhidden(cursor, database)
+            for version in versions:
                 try:
                     registry.register(version)
                 except ModelError as error:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that steer a terminal, or turn the direction of what follows."""
+
 
 class SqlmlError(Exception):
-    """Base of every error that sqlml raises on purpose; its text is meant for the user."""
+    """Base of every error that sqlml raises on purpose; its text is meant for the user, and plain."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(plain(message))
 
 
 class StatementError(SqlmlError):
@@ -36,6 +43,15 @@ class TrainingError(SqlmlError):
 
 class CatalogError(SqlmlError):
     """A stored record that cannot be read or written."""
+
+
+def plain(text: str) -> str:
+    """A text that may hold names and values from elsewhere, with escapes for what a terminal would obey.
+
+    >>> plain("red: \\x1b[31m")
+    'red: \\\\x1b[31m'
+    """
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def did_you_mean(asked: str, known: Iterable[str], kind: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import duckdb
 
+from sqlml import queries
 from sqlml.catalog import ROLLED_BACK, Catalog, Version
 from sqlml.errors import ModelError, SqlmlError, UnknownError
 from sqlml.registry import Registry
@@ -121,9 +122,10 @@ def require_new(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, *,
     """Check that a model of this name may be made.
 
     Raises:
-        ModelError: The database is read-only, or the model exists.
+        ModelError: The database is read-only, a macro hides a function of DuckDB's, or the model exists.
     """
     require_writable(cursor)
+    require_unhidden(cursor, store.database)
     if not is_replace and name in store.models():
         raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
 
@@ -148,6 +150,30 @@ def require_free(
                 f"Model '{name}' would make the functions {', '.join(wanted)}, but {function} is {owner}. "
                 "Choose another model name."
             )
+
+
+def require_unhidden(cursor: duckdb.DuckDBPyConnection, database: str) -> None:
+    """Check that the functions which the SQL of models calls are DuckDB's own.
+
+    Raises:
+        ModelError: A macro of the user's has the name of one.
+    """
+    rows = cursor.execute(queries.text("catalog/shadows"), {"database": database}).fetchall()
+    if rows:
+        macro = rows[0][0]
+        raise ModelError(
+            f"The macro {macro} has the name of a function of DuckDB's own and stands in its way: the features and "
+            f"scores of models would be other numbers. Make it under another name, and DROP MACRO {macro} "
+            "(with DuckDB alone, where sqlml does not open the file)."
+        )
+
+
+def is_built_in(cursor: duckdb.DuckDBPyConnection, function: str) -> bool:
+    """Whether DuckDB has a function of this name."""
+    query = (
+        "SELECT count(*) > 0 FROM duckdb_functions() WHERE database_name = 'system' AND lower(function_name) = lower(?)"
+    )
+    return bool(cursor.execute(query, [function]).fetchall()[0][0])
 
 
 def require_writable(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -24,6 +24,7 @@ from sqlml import (
     cutoffs,
     evaluation,
     explanation,
+    interruption,
     leaks,
     lifecycle,
     lifetime,
@@ -582,6 +583,7 @@ def _publish(
     place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, is_replace: bool
 ) -> Version:
     """Names are checked once more: a training is long enough for others to take them."""
+    interruption.check()
     forget_compiled()
     if BACKGROUND in new.weights:
         new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))

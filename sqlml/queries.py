@@ -209,7 +209,9 @@ def _bound(variant: str, behavior: Behavior, columns: Sequence[str], moment: str
     time, amount = utc.format("e.event_time"), f"{_exact('e.amount')} AS amount"
     special = {"event_time": f"{time} AS event_time", "amount": amount}
     listed = ", ".join(special.get(name, f"e.{identifier(name)}") for name in columns)
-    return text(f"binding/history_{variant}", columns=listed, time=time, as_of=moment, known=known(behavior, moment, utc))
+    return text(
+        f"binding/history_{variant}", columns=listed, time=time, as_of=moment, known=known(behavior, moment, utc)
+    )
 
 
 def labels_of(behavior: Behavior, label: str, asked: str) -> str:

@@ -98,9 +98,9 @@ def _answer(con: Connection, text: str) -> None:
 
 
 def _help() -> None:
-    print("\n".join(f"{name:12}{meaning}" for name, meaning in COMMANDS.items()))
-    print("\nStatements beside DuckDB's own:\n" + "\n".join(f"  {form}" for form in statements.FORMS))
-    print("\nThe record of a model, with its functions and how they are called: DESCRIBE MODEL name;")
+    terminal.say("\n".join(f"{name:12}{meaning}" for name, meaning in COMMANDS.items()))
+    terminal.say("\nStatements beside DuckDB's own:\n" + "\n".join(f"  {form}" for form in statements.FORMS))
+    terminal.say("\nThe record of a model, with its functions and how they are called: DESCRIBE MODEL name;")
 
 
 def _word(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 import sqlml
-from sqlml.errors import DataError
+from sqlml.errors import DataError, plain
 from sqlml.files import whole
 from sqlml.queries import identifier, literal
 from sqlml.statements import (
@@ -91,12 +91,12 @@ def show_record(con: Connection, statement: str) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     previous = ""
     for topic, item, detail in rows:
-        table.add_row(topic if topic != previous else "", item, detail)
+        table.add_row(*(plain(str(cell)) for cell in (topic if topic != previous else "", item, detail)))
         previous = topic
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
     with console.capture() as captured:
         console.print(table)
-    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def run(con: Connection, statement: str) -> None:
@@ -114,7 +114,7 @@ def show(con: Connection, sql: str) -> None:
     """Run SQL and show the result of its last statement as a table."""
     relation = con.sql(sql)
     if relation is not None:
-        print(as_text(relation))
+        say(as_text(relation))
 
 
 def as_text(relation: duckdb.DuckDBPyRelation) -> str:
@@ -135,7 +135,8 @@ def write(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, outp
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result"
         _export(con, relation, form, file)
-        sys.stdout.write(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
 
 
 def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, file: Path) -> None:
@@ -165,6 +166,11 @@ def with_advice(message: str) -> str:
     return message
 
 
+def say(text: str) -> None:
+    """Write a result to standard output; characters that a terminal would obey are shown as escapes."""
+    print(plain(text))
+
+
 def tell(message: str) -> None:
     """Write to standard error, which is no result."""
-    print(message, file=sys.stderr)
+    print(plain(message), file=sys.stderr)

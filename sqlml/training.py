@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
+from sqlml import interruption
 from sqlml.errors import TrainingError
 
 Params = Any
@@ -32,6 +34,8 @@ MOST_MAPS = 20_000
 """Maps of memory from which on compiled programs are forgotten; Linux allows a process 65,530 by default."""
 MOST_TOGETHER = 4
 """Trainings side by side: each holds a copy of its rows."""
+LOOK = 0.2
+"""Seconds between two looks whether trainings side by side are to stop."""
 STEPS = 32
 """Steps taken in one call of the compiled loop."""
 EPOCH_ROWS = 131_072
@@ -140,6 +144,7 @@ def train(
     for epoch in range(1, settings.epochs + 1):
         losses = []
         for rows in _groups(rng, len(labels), batch):
+            interruption.check()
             padded = np.resize(rows, (STEPS, batch))
             data = inputs[padded], labels[padded]
             state, values = _steps(state, *data, np.int32(len(rows)), context, key, module, loss, prepare, optimizer)
@@ -177,10 +182,12 @@ def together(jobs: Sequence[Callable[[Stage], Result]], stage: Stage) -> list[Re
         return check
 
     with ThreadPoolExecutor(max(1, min(len(jobs), os.cpu_count() or 1, MOST_TOGETHER))) as pool:
-        running = [pool.submit(job, guarded) for job in jobs]
+        running = [pool.submit(copy_context().run, job, guarded) for job in jobs]
         try:
-            for job in wait(running, return_when=FIRST_EXCEPTION).done:
-                job.result()
+            while not all(job.done() for job in running):
+                for job in wait(running, LOOK, FIRST_EXCEPTION).done:
+                    job.result()
+                interruption.check()
             return [job.result() for job in running]
         except BaseException:
             is_over.set()

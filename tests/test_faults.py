@@ -8,13 +8,15 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import duckdb
 import pytest
 
 import sqlml
-from sqlml.catalog import Catalog
+from sqlml.catalog import OF_VERSION, Catalog
 from sqlml.errors import CatalogError, ModelError
 from tests.conftest import copy_to, one
 
@@ -23,6 +25,27 @@ pytestmark = pytest.mark.faults
 ROWS = "SELECT i, hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(600) t(i)"
 CREATE = f"CREATE OR REPLACE MODEL m OPTIONS (label = 'y', key = 'i', method = 'logistic', folds = 2) AS {ROWS}"
 SCORE = "SELECT m_score({'x': 400}), m_score({'x': 100})"
+
+TRAIN = CREATE.partition(" MODEL m ")[2]
+WRITING = {
+    "create": f"CREATE MODEL n {TRAIN}",
+    "replace": f"CREATE OR REPLACE MODEL m {TRAIN.replace('folds = 2', 'folds = 2, versions_kept = 1')}",
+    "retrain": "ALTER MODEL m RETRAIN",
+    "import": "IMPORT OR REPLACE MODEL m FROM '{file}'",
+    "drop": "DROP MODEL m",
+    "drop a version": "DROP MODEL m VERSION 2",
+    "promote": "ALTER MODEL m PROMOTE VERSION 2",
+    "roll back": "ALTER MODEL m ROLLBACK",
+    "rename": "ALTER MODEL m RENAME TO n",
+}
+"""Statements that change models; two of them race."""
+LONG = {
+    "net": "CREATE MODEL n OPTIONS (label = 'y', method = 'net', epochs = 5000, patience = 5000) AS SELECT hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(4000) t(i)",
+    "one fold": "CREATE MODEL n OPTIONS (label = 'y', method = 'net', folds = 1, epochs = 5000, patience = 5000) AS SELECT hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(4000) t(i)",
+    "a query": "CREATE MODEL n OPTIONS (label = 'y') AS SELECT sum(a.i * b.i) % 7 AS x, a.i > 250 AS y FROM range(200000) a(i), range(2000000) b(i) GROUP BY a.i",
+    "retrain": "ALTER MODEL m RETRAIN OPTIONS (method = 'net', epochs = 5000, patience = 5000)",
+}  # fmt: skip
+"""Statements that take long."""
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +301,23 @@ with sqlml.connect(sys.argv[1]) as con:
         tally["interrupts"] += 1
 
 
+class TestInterruptedByAnotherThread:
+    """`con.interrupt()` ends a statement of ours as it ends a query of DuckDB."""
+
+    @pytest.mark.usefixtures("as_before")
+    @pytest.mark.parametrize("what", LONG)
+    @pytest.mark.parametrize("delay", [0.2, 3.0])
+    def test_a_training(self, path, what, delay, tally):
+        with sqlml.connect(path) as con:
+            timer = threading.Timer(delay, con.interrupt)
+            timer.start()
+            with pytest.raises(duckdb.InterruptException):
+                con.execute(LONG[what])
+            assert one(con, "SELECT m_score({'x': 400}) > 0.5")
+            assert con.catalog().models() == ["m"]
+        tally["interrupts"] += 1
+
+
 class TestKilledScoring:
     SCRIPT = """
 import sys
@@ -340,6 +380,80 @@ class TestManyAtOnce:
             assert con.catalog().models() == ["m", "m2", "same"]
             assert one(con, "SELECT count(*) FROM ml.versions v JOIN ml.weights USING (version_id)") == 3
             tally["faults"] += 1
+
+    @pytest.fixture(scope="class")
+    def three_versions(self, template, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("races")
+        path, file = shutil.copy(template, folder / "three.duckdb"), folder / "m.sqlml"
+        with sqlml.connect(path) as con:
+            con.execute(f"{CREATE}; {CREATE}; EXPORT MODEL m TO '{file}'").fetchall()
+        return path, {name: text.format(file=file) for name, text in WRITING.items()}
+
+    @pytest.mark.parametrize(("one", "other"), combinations_with_replacement(WRITING, 2))
+    def test_two_writing_statements(self, three_versions, tmp_path, monkeypatch, is_long, one, other, tally):
+        """At once, they end as if one had come after the other; who comes too late is told, and nothing is half there."""
+        path, statements = three_versions
+        texts = [statements[one], statements[other]]
+        serial = [self.ended(path, tmp_path, texts, order) for order in ([0, 1], [1, 0])]
+        for _ in range(50 if is_long else 1):
+            barrier = threading.Barrier(2)
+            with monkeypatch.context() as patched:
+                patched.setattr(Catalog, "transaction", self.meeting(barrier))
+                assert self.ended(path, tmp_path, texts, None, barrier) in serial
+            tally["races of two writers"] += 1
+
+    @staticmethod
+    def meeting(barrier):
+        begin = Catalog.transaction
+
+        def transaction(store):
+            with suppress(threading.BrokenBarrierError):
+                barrier.wait(60)
+            return begin(store)
+
+        return transaction
+
+    def ended(self, path, folder, texts, order, barrier=None):
+        """What became of each statement and of the models; run in an order, or at once."""
+        told = ["", ""]
+
+        def write(con, number):
+            try:
+                con.execute(texts[number]).fetchall()
+                told[number] = "done"
+            except ModelError:
+                told[number] = "refused"
+            finally:
+                if barrier:
+                    barrier.abort()
+
+        with sqlml.connect(shutil.copy(path, folder / "race.duckdb")) as con:
+            threads = [threading.Thread(target=write, args=(con.cursor(), number)) for number in order or (0, 1)]
+            for thread in threads:
+                thread.start()
+                if order:
+                    thread.join(120)
+            for thread in threads:
+                thread.join(120)
+            self.require_whole(con)
+            models = "SELECT m.model, v.version FROM ml.models m JOIN ml.versions v USING (version_id) ORDER BY ALL"
+            versions = "SELECT model, version FROM ml.versions ORDER BY ALL"
+            return told, *(con.execute(query).fetchall() for query in (models, versions))
+
+    @staticmethod
+    def require_whole(con):
+        """Each model has a version, each version its weights, each function is that of the promoted version."""
+        assert one(con, "SELECT count(*) FROM ml.models ANTI JOIN ml.versions USING (version_id, model)") == 0
+        for table in OF_VERSION:
+            assert one(con, f"SELECT count(*) FROM ml.{table} ANTI JOIN ml.versions USING (version_id)") == 0, table
+        assert one(con, "SELECT count(*) FROM ml.versions ANTI JOIN ml.weights USING (version_id)") == 0
+        named = "SELECT function_name, macro_definition FROM duckdb_functions() WHERE function_name LIKE '%_score' AND database_name = 'race'"
+        promoted = dict(con.execute("SELECT model || '_score', version_id FROM ml.models").fetchall())
+        found = dict(con.execute(named).fetchall())
+        assert found.keys() == promoted.keys()
+        assert all(promoted[name] in text for name, text in found.items())
+        for name in promoted:
+            assert one(con, f"SELECT {name}({{'x': 400}})") > 0.5
 
     def test_a_soak_of_threads(self, path, is_long, tally):
         """Eight threads score, train, promote and read: no deadlock, no torn answer, and each gets on."""

@@ -51,6 +51,13 @@ def test_rolling_back_again_goes_further_back(con):
         con.execute("ALTER MODEL m ROLLBACK")
 
 
+def test_rolling_back_follows_the_order_of_promotions_not_the_clock(con):
+    create(con, "m", 50)
+    con.execute("UPDATE ml.promotions SET promoted_at = promoted_at - to_days(turn::INT)").fetchall()
+    assert con.execute("ALTER MODEL m ROLLBACK").fetchall() == [("m", 2)]
+    assert con.execute("ALTER MODEL m ROLLBACK").fetchall() == [("m", 1)]
+
+
 def test_rolling_back_does_not_go_to_what_was_rolled_back(con):
     con.execute("ALTER MODEL m ROLLBACK").fetchall()
     create(con, "m", 50)

@@ -20,7 +20,7 @@ import scipy
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sqlml import losses
+from sqlml import interruption, losses
 from sqlml.encoding import Arrays
 from sqlml.methods.base import Forward, State, Weights, silent
 from sqlml.options import ModelOptions
@@ -132,6 +132,7 @@ def minimise(objective: Objective, start: Point, *data: Array) -> tuple[Point, f
         return {name: piece.reshape(shape) for name, piece, shape in zip(names, pieces, shapes, strict=True)}
 
     def value_and_gradient(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        interruption.check()
         value, gradient = _value_and_gradient(objective, weights(flat), *on_device)
         return float(value), np.concatenate([np.ravel(gradient[name]) for name in names]).astype(np.float64)
 
