@@ -236,8 +236,10 @@ class Connection:
         Whoever ran it gets duckdb.InterruptException; nothing of a statement of ours is then written.
         """
         self._asked_to_stop.set()
-        for cursor in (self._native, *self._cursors):
-            cursor.interrupt()
+        self._native.interrupt()
+        for cursor in [*self._cursors]:
+            with suppress(duckdb.ConnectionException):  # closed since: its part of the statement is done
+                cursor.interrupt()
 
     @property
     def native(self) -> duckdb.DuckDBPyConnection:

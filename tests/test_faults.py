@@ -41,7 +41,6 @@ WRITING = {
 """Statements that change models; two of them race."""
 LONG = {
     "net": "CREATE MODEL n OPTIONS (label = 'y', method = 'net', epochs = 5000, patience = 5000) AS SELECT hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(4000) t(i)",
-    "one fold": "CREATE MODEL n OPTIONS (label = 'y', method = 'net', folds = 1, epochs = 5000, patience = 5000) AS SELECT hash(i) % 500 AS x, hash(i) % 500 > 250 AS y FROM range(4000) t(i)",
     "a query": "CREATE MODEL n OPTIONS (label = 'y') AS SELECT sum(a.i * b.i) % 7 AS x, a.i > 250 AS y FROM range(200000) a(i), range(2000000) b(i) GROUP BY a.i",
     "retrain": "ALTER MODEL m RETRAIN OPTIONS (method = 'net', epochs = 5000, patience = 5000)",
 }  # fmt: skip
@@ -54,6 +53,15 @@ def template(tmp_path_factory):
     with sqlml.connect(path) as con:
         con.execute(CREATE).fetchall()
     return path
+
+
+@pytest.fixture(scope="module")
+def three_versions(template, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("races")
+    path, file = shutil.copy(template, folder / "three.duckdb"), folder / "m.sqlml"
+    with sqlml.connect(path) as con:
+        con.execute(f"{CREATE}; {CREATE}; EXPORT MODEL m TO '{file}'").fetchall()
+    return path, {name: text.format(file=file) for name, text in WRITING.items()}
 
 
 @pytest.fixture
@@ -381,17 +389,11 @@ class TestManyAtOnce:
             assert one(con, "SELECT count(*) FROM ml.versions v JOIN ml.weights USING (version_id)") == 3
             tally["faults"] += 1
 
-    @pytest.fixture(scope="class")
-    def three_versions(self, template, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("races")
-        path, file = shutil.copy(template, folder / "three.duckdb"), folder / "m.sqlml"
-        with sqlml.connect(path) as con:
-            con.execute(f"{CREATE}; {CREATE}; EXPORT MODEL m TO '{file}'").fetchall()
-        return path, {name: text.format(file=file) for name, text in WRITING.items()}
-
-    @pytest.mark.parametrize(("one", "other"), combinations_with_replacement(WRITING, 2))
+    @pytest.mark.parametrize(("one", "other"), [*combinations_with_replacement(WRITING, 2)])
     def test_two_writing_statements(self, three_versions, tmp_path, monkeypatch, is_long, one, other, tally):
         """At once, they end as if one had come after the other; who comes too late is told, and nothing is half there."""
+        if not is_long and not {one, other} & {"promote", "rename"}:
+            pytest.skip("the long form has all pairs")
         path, statements = three_versions
         texts = [statements[one], statements[other]]
         serial = [self.ended(path, tmp_path, texts, order) for order in ([0, 1], [1, 0])]
