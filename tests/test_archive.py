@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import subprocess
+import sys
 import warnings
 import zipfile
 
@@ -628,6 +630,52 @@ LIMITS = [
 def test_what_is_too_large_is_refused(away, rows_file, monkeypatch, module, limit, value, message):
     monkeypatch.setattr(module, limit, value)
     refused(away, rows_file, message)
+
+
+TAKE = """
+import resource, sys, sqlml
+with sqlml.connect() as con:
+    try:
+        con.execute(f"IMPORT MODEL taken FROM '{sys.argv[1]}'").fetchall()
+    except sqlml.errors.SqlmlError as error:
+        print(error, file=sys.stderr)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def many_keys(count):
+    return b'{"columns": ["warning"], "rows": [], ' + b", ".join(b'"%d": ""' % i for i in range(count)) + b"}"
+
+
+def of_noise(content, size):
+    """An archive is large where it does not pack well: it may then unpack to more."""
+    return content + np.random.default_rng(0).bytes(size).hex().encode()
+
+
+SMALL = {
+    "rows": {"tables/warnings.json": b'{"columns": ["warning"], "rows": [' + b'[""], ' * 4_200_000 + b'[""]]}'},
+    "fewer rows": {"tables/warnings.json": b'{"columns": ["warning"], "rows": [' + b'[""], ' * 600_000 + b'[""]]}'},
+    "keys": {"tables/warnings.json": many_keys(2_000_000)},
+    "keys, of a large one": {"tables/warnings.json": many_keys(2_000_000), "tables/trials.json": of_noise(b"", 10**7)},
+    "numbers": {"tables/warnings.json": b'{"columns": ["warning"], "rows": [[' + b"1.5, " * 800_000 + b"1]]}"},
+    "depth": {"tables/warnings.json": b"[" * 3_000_000},
+    "zeros": {"weights.safetensors": save({"background": np.zeros(2**25, np.float32)})},
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for the peak of a process")
+def test_what_is_small_takes_little_memory_before_it_is_refused(rows_file, tmp_path, tally):
+    def taken(file):
+        done = subprocess.run([sys.executable, "-c", TAKE, str(file)], capture_output=True, text=True, check=True)
+        return int(done.stdout), done.stderr
+
+    plain, told = taken(rows_file)
+    assert not told
+    for name, change in SMALL.items():
+        peak, told = taken(pack({**unpacked(rows_file), **change}, tmp_path / "small"))
+        assert "The archive is refused" in told, (name, told)
+        assert peak < 1.2 * plain, (name, peak, plain)
+        tally["small archives"] += 1
 
 
 def test_a_hostile_version_leaves_the_model_that_it_would_replace(home, rows_file, tmp_path):
