@@ -283,6 +283,11 @@ class Catalog:
                 f"The models in this file were stored with catalogue version {found}; this sqlml reads up to "
                 f"{SCHEMA_VERSION}. Upgrade sqlml."
             )
+        if found == SCHEMA_VERSION and (gone := TABLES - names):
+            raise CatalogError(
+                f"Schema ml has lost its table {', '.join(sorted(gone))}. Take the models from a copy of the file; or "
+                "DROP SCHEMA ml CASCADE with DuckDB alone, and train them again."
+            )
         return int(found)
 
     def upgrade(self) -> None:

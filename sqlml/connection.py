@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import threading
@@ -144,6 +145,7 @@ class Connection:
     ) -> None:
         self._native, self._root, self._registry, self._parent = native, root, registry, parent
         self._shown: Shown | None = None
+        self._process = os.getpid()
         self._asked_to_stop = threading.Event()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
         self._release = weakref.finalize(self, release)
@@ -157,6 +159,7 @@ class Connection:
         """
         _given, _parameters = query, parameters
         del query, parameters  # DuckDB looks for the caller's tables among our variables first
+        self._require_own_process()
         self._shown = None
         if not isinstance(_given, str):
             self._native.execute(_given, _parameters)  # type: ignore[arg-type]
@@ -179,6 +182,7 @@ class Connection:
         """As DuckDB's `sql`: a relation of the last statement."""
         _given, _options = query, options
         del query, options
+        self._require_own_process()
         if not isinstance(_given, str):
             return self._native.sql(_given, **_options)  # type: ignore[arg-type]
         _relation = None
@@ -332,6 +336,7 @@ class Connection:
         return _alter(place, statement)
 
     def _explanation(self, place: Workplace, statement: ExplainModel) -> str:
+        self._require_reading(str(statement.query))
         store = Catalog(place.cursor, place.database)
         version = store.version(statement.name, statement.version)
         text: str = _late("inquiry").explanation(store, version, statement.query)
@@ -345,6 +350,7 @@ class Connection:
         _kinds = {each.type for each in duckdb.extract_statements(_query)}
         if not _kinds <= {duckdb.StatementType.SELECT, duckdb.StatementType.MULTI}:  # MULTI: PIVOT
             raise StatementError(f"One SELECT is expected, not: {_query}")
+        self._require_reading(_query)
         try:
             _relation = self._native.sql(_query, params=_parameters)
         except duckdb.Error as _error:
@@ -361,6 +367,11 @@ class Connection:
                 _values, *_ = _asked(_place, Catalog(_place.cursor, _place.database), _statement)
             _late("tabular").require_label(_relation.columns, _values.get("label"))
         return _relation.to_arrow_reader(BATCH)
+
+    def _require_reading(self, query: str) -> None:
+        with self._root.cursor() as cursor:
+            if _queries.writes(cursor, query):
+                raise StatementError(f"A query that only reads is expected, not: {query}")
 
     def _query_of(self, statement: Statement) -> str | None:
         if isinstance(statement, RetrainModel):
@@ -410,6 +421,13 @@ class Connection:
         with suppress(duckdb.Error, SqlmlError), self._workplace(self._database()) as place:
             return _advice.of(error, text, Catalog(place.cursor, place.database))
         return None
+
+    def _require_own_process(self) -> None:
+        if os.getpid() != self._process:
+            raise ModelError(
+                "This connection was opened before the process was forked, and DuckDB's threads did not come along: "
+                "connect in the new process, or start it by spawn (multiprocessing.get_context('spawn'))."
+            )
 
     def _warn_of_macro(self, name: str) -> None:
         with self._workplace(self._database()) as place:

@@ -1,4 +1,4 @@
-"""Files that users name: written whole or not at all, and never over a database that is open."""
+"""Files that users name: written whole or not at all, and never over a database."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import duckdb
 
 from sqlml.errors import DataError
 
+LOG = ".wal"
+MARK = slice(8, 12)
+"""Where a DuckDB file says that it is one."""
+
 
 @contextmanager
 def whole(cursor: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; what is written takes its place when the block ends well.
 
     Raises:
-        DataError: There is no such folder, or `path` is that of an open database.
+        DataError: There is no such folder, or `path` is that of a database.
     """
     if not path.parent.is_dir():
         raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
@@ -27,6 +31,7 @@ def whole(cursor: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Path]:
         yield path
         return
     _require_no_database(cursor, path)
+    _require_no_closed_database(path)
     place = path.resolve()
     partly = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
     try:
@@ -44,3 +49,13 @@ def _require_no_database(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
         for file in (Path(database), Path(f"{database}.wal")):
             if path.exists() and file.exists() and path.samefile(file):
                 raise DataError(f"{path} belongs to the database itself: name another file.")
+
+
+def _require_no_closed_database(path: Path) -> None:
+    if path.suffix == LOG and path.with_suffix("").exists():
+        raise DataError(f"{path} would be taken for the log of the database {path.stem}: name another file.")
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(MARK.stop)
+        if head[MARK] == b"DUCK":
+            raise DataError(f"{path} is a DuckDB database: move it away, or name another file.")

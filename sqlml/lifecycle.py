@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +19,9 @@ from sqlml.registry import Registry
 
 if TYPE_CHECKING:
     from sqlml.training import Stage
+
+
+_PLAIN = re.compile(r"[A-Za-z_]\w*")
 
 
 class Progress(Protocol):
@@ -139,6 +144,7 @@ def require_free(
         ModelError: The database is read-only, the model exists, or a function of that name does.
     """
     require_new(cursor, store, name, is_replace=is_replace)
+    _require_callable(cursor, name, wanted)
     owned = store.owned_functions(name)
     for function in wanted:
         query = """SELECT database_name FROM duckdb_functions() WHERE lower(function_name) = lower(?)
@@ -166,6 +172,18 @@ def require_unhidden(cursor: duckdb.DuckDBPyConnection, database: str) -> None:
             f"scores of models would be other numbers. Make it under another name, and DROP MACRO {macro} "
             "(with DuckDB alone, where sqlml does not open the file)."
         )
+
+
+def _require_callable(cursor: duckdb.DuckDBPyConnection, name: str, wanted: Sequence[str]) -> None:
+    """Check that a call of each function is read as one: `int(7)` and `date(7)` are not."""
+    for function in filter(_PLAIN.fullmatch, wanted):
+        parsed = json.loads(cursor.execute("SELECT json_serialize_sql(?)", [f"SELECT {function}(x)"]).fetchall()[0][0])
+        called = not parsed["error"] and parsed["statements"][0]["node"]["select_list"][0]
+        if not called or called.get("class") != "FUNCTION":
+            raise ModelError(
+                f"Model '{name}' would make the function {function}, but SQL reads {function}(...) as something else. "
+                "Choose another model name."
+            )
 
 
 def is_built_in(cursor: duckdb.DuckDBPyConnection, function: str) -> bool:

@@ -6,6 +6,7 @@ knows where those come from. In the files `{name}` stands for a piece of SQL put
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ _PLAIN = re.compile(
 )
 _READS = re.compile(r"\bFROM history\b")
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
+READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+"""Queries that change nothing."""
+_WRITING = re.compile(r"\b(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+\s+SET|MERGE\s+INTO)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 MONEY = "DECIMAL(38, 8)"
 """Amounts up to 1e15 in hundred-millionths; a sum of 1e15 of them fits."""
 KEY, AS_OF, STRUCT, MOMENT, ROW, CUSTOMER = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row", "arg"))
@@ -105,6 +110,18 @@ def nodes(tree: object) -> Iterator[Mapping[str, Any]]:
     if isinstance(tree, list):
         for each in tree:
             yield from nodes(each)
+
+
+def writes(cursor: Any, query: str) -> bool:  # noqa: ANN401
+    """Whether a query changes data, in a common table expression; `cursor` is any DuckDB connection.
+
+    DuckDB writes no tree of a PIVOT: there each word is looked at that is no name in quotes.
+    """
+    parsed = json.loads(cursor.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0])
+    if parsed["error"]:
+        return bool(_WRITING.search(_QUOTED.sub("", query)))
+    kinds = {str(node.get("type")) for node in nodes(parsed) if str(node.get("type")).endswith("_NODE")}
+    return not kinds <= READING
 
 
 def checksum(cursor: Any, relation: str) -> str:  # noqa: ANN401

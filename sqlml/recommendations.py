@@ -69,6 +69,7 @@ def _require_candidates(cursor: duckdb.DuckDBPyConnection, relations: Behavior, 
     targets.parts(cursor, condition, "Option candidates =")
     try:
         kind = cursor.execute(f"DESCRIBE SELECT ({condition}\n) FROM behavior.items").fetchall()[0][1]
+        cursor.execute(f"DESCRIBE FROM behavior.items WHERE ({condition}\n)").fetchall()  # no aggregate
     except duckdb.Error as error:
         listed = f"Columns: {', '.join(relations.items)}."
         raise OptionError(

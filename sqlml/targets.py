@@ -152,7 +152,11 @@ def _aggregates(cursor: duckdb.DuckDBPyConnection, expression: str, clause: str)
     found = [node for node in nodes if node.get("class") == "FUNCTION" and node["function_name"].lower() in names]
     if not found:
         raise OptionError(f"{clause} {expression}: an aggregate is missing, such as count(*) or max(event_time).")
+    if any(node.get("class") == "STAR" for node in nodes):
+        raise OptionError(f"{clause} {expression}: name one column instead of a star or COLUMNS.")
     for node in found:
+        if any(inner in found for inner in queries.nodes([*node.values()])):
+            raise OptionError(f"{clause} {expression}: an aggregate of an aggregate has no meaning here.")
         start = node["query_location"] - len(BEFORE)
         yield start, start + node["query_location_length"], node["function_name"].lower()
 

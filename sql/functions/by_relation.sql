@@ -3,9 +3,9 @@ CREATE OR REPLACE MACRO main.{function_at}(__sqlml_relation{argument}) AS TABLE
 SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x{given}) AS {main}
 FROM (
     SELECT l.*
-    FROM ml.latest newest, LATERAL (
+    FROM (SELECT as_of, {'__sqlml': true} AS {main} FROM ml.latest) newest, LATERAL (
         SELECT {moment} AS __sqlml_as_of, r.*
-        FROM query_table(__sqlml_relation) r) l
+        FROM query_table(__sqlml_relation) r WHERE ml.new_column(typeof({main})) IS NULL) l
 ) asking
 LEFT JOIN ml.{features_of}(__sqlml_relation) f
   ON asking.customer_id = f.__sqlml_key AND asking.__sqlml_as_of = f.__sqlml_as_of;
