@@ -19,6 +19,10 @@ ZONED = (
     "of behavior.events, valid_from or an attribute of behavior.customers. Scores would follow the time zone of the "
     "session. Write it as column AT TIME ZONE 'UTC' in the view."
 )
+ELSEWHERE = (
+    "This function belongs to a model of an attached database, and reads the tables of the current one. "
+    "USE that database first, then call it without its name: USE b; SELECT churn_score(7)."
+)
 LONGEST_TYPE = 40
 OPTIONS = {
     "churn": "horizon = INTERVAL 90 DAY",
@@ -29,6 +33,7 @@ OPTIONS = {
 """Names that models of each task usually have → the options that make one."""
 _UNKNOWN = re.compile(r"Function with name \"?(?P<name>[^\"\s]+)\"? does not exist")
 _REFUSED = re.compile(r"Macro \"?(?P<name>[^\"\s]+?)\"?\(\) does not support the supplied arguments")
+_ELSEWHERE = re.compile(r"name (features|inputs|answers)_[0-9a-f]{12}\w* does not exist")
 _OF_BIGQUERY = re.compile(r"\bML\s*\.\s*(?P<function>\w+)\s*\(\s*MODEL\s+(?P<model>[`\"\w.-]+)", re.IGNORECASE)
 EQUIVALENTS = {
     "PREDICT": "FROM ml.predict('{model}', 'SELECT ...')",
@@ -48,6 +53,8 @@ def of(error: duckdb.Error, text: str, store: Catalog) -> str | None:
     message = str(error)
     if isinstance(error, duckdb.ParserException):
         return _of_bigquery(text, store)
+    if _ELSEWHERE.search(message):
+        return ELSEWHERE
     for pattern, tell in ((_UNKNOWN, _of_unknown), (_REFUSED, _of_refused)):
         found = pattern.search(message)
         version = found and _owner(store, found["name"])
