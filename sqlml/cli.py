@@ -49,6 +49,9 @@ Database = Annotated[
     Path, typer.Option("--db", envvar="SQLML_DB", help="The DuckDB file that holds tables and models.", metavar="PATH")
 ]
 Model = Annotated[str, typer.Argument(help="Name of the model.")]
+NoFormulas = Annotated[
+    bool, typer.Option("--no-formulas", help="CSV: put ' before a text that a spreadsheet would compute.")
+]
 Projection = Literal["pca", "tsne"]
 Number = Annotated[int | None, typer.Option("--version", help="Its version. Default: the promoted one.")]
 DEMO_MODELS = (
@@ -285,6 +288,7 @@ def query(
         Format | None, typer.Option(help="How to write the result. Default: by the ending of --output, else a table.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    no_formulas: NoFormulas = False,
 ) -> None:
     """Run SQL, with model functions, and show the result of the last statement."""
     if format is Format.parquet and output is None:
@@ -295,7 +299,7 @@ def query(
         relation = con.sql(script)
         if relation is None:
             return
-        terminal.write(con, relation, form, output)
+        terminal.write(con, relation, form, output, no_formulas=no_formulas)
 
 
 @app.command()
@@ -306,6 +310,7 @@ def score(
         str, typer.Option(help="A table (replaced where sqlml wrote it before), or a .parquet, .csv or .json file.")
     ],
     as_of: Annotated[str | None, typer.Option(help="Score at this moment. Default: the newest event.")] = None,
+    no_formulas: NoFormulas = False,
 ) -> None:
     """Score every customer into a table or file, for a BI tool to read.
 
@@ -317,7 +322,9 @@ def score(
     """
     path = Path(to) if Path(to).suffix.lower() in sqlml.scoring.FORMATS else None
     with terminal.open_database(db, read_only=path is not None) as con, on_stderr(f"Scoring {model}") as stage:
-        sink: sqlml.scoring.Sink = sqlml.scoring.Table(con, to) if path is None else sqlml.scoring.File(con, path)
+        sink: sqlml.scoring.Sink = (
+            sqlml.scoring.Table(con, to) if path is None else sqlml.scoring.File(con, path, no_formulas)
+        )
         job = sqlml.scoring.job(con, model, as_of)
         done = sink.begin(job)
         if done:

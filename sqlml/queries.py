@@ -27,6 +27,7 @@ READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"
 """Queries that change nothing."""
 _WRITING = re.compile(r"\b(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+\s+SET|MERGE\s+INTO)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+APOSTROPHE = r"'\1"
 MONEY = "DECIMAL(38, 8)"
 """Amounts up to 1e15 in hundred-millionths; a sum of 1e15 of them fits."""
 KEY, AS_OF, STRUCT, MOMENT, ROW, CUSTOMER = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row", "arg"))
@@ -95,6 +96,16 @@ def tree(operator: str, terms: Sequence[str]) -> str:
     """Terms joined by an operator, as a balanced tree: how deep an expression may be is limited."""
     half = len(terms) // 2
     return f"({tree(operator, terms[:half])}{operator}{tree(operator, terms[half:])})" if half else terms[0]
+
+
+def without_formulas(select: str, columns: Mapping[str, str]) -> str:
+    """A query whose texts no spreadsheet takes for a formula: those that begin like one get an apostrophe before it.
+
+    `columns` are its names and types; numbers stay as they are.
+    """
+    texts = [identifier(name) for name, kind in columns.items() if kind == "VARCHAR" or kind.startswith("ENUM(")]
+    quoted = ", ".join(f"regexp_replace({name}, '^([=+@\\t\\r-])', {literal(APOSTROPHE)}) AS {name}" for name in texts)
+    return f"SELECT * REPLACE ({quoted}) FROM ({select})" if texts else select
 
 
 def any_known(columns: Sequence[str]) -> str:

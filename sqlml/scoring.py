@@ -21,7 +21,7 @@ from sqlml import behavior, queries
 from sqlml.connection import Connection
 from sqlml.errors import DataError, ModelError
 from sqlml.options import QueryOptions
-from sqlml.queries import identifier, literal
+from sqlml.queries import identifier, literal, without_formulas
 
 if TYPE_CHECKING:
     from sqlml.catalog import Version
@@ -255,8 +255,8 @@ class Table:
 class File:
     """A .parquet, .csv or .json file; the parts wait in a folder beside it."""
 
-    def __init__(self, con: Connection, path: Path) -> None:
-        self._con, self._path = con, path
+    def __init__(self, con: Connection, path: Path, no_formulas: bool = False) -> None:
+        self._con, self._path, self._has_formulas = con, path, not no_formulas
         self._folder = path.with_name(f"{path.name}.{SUFFIX}")
         if not path.parent.is_dir():
             raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
@@ -298,7 +298,11 @@ class File:
             raise
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise DataError(f"A part in {self._folder} cannot be read: remove the folder and score again.") from error
-        self._write(f"FROM {parts}", self._path)
+        select = f"FROM {parts}"
+        if not self._has_formulas and self._path.suffix.lower() == ".csv":
+            columns = {name: str(kind) for name, kind, *_ in self._con.native.execute(f"DESCRIBE {select}").fetchall()}
+            select = without_formulas(select, columns)
+        self._write(select, self._path)
         self._clear()
 
     def _columns(self, relation: str) -> list[str]:

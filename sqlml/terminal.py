@@ -15,7 +15,7 @@ import duckdb
 import sqlml
 from sqlml.errors import DataError, plain
 from sqlml.files import whole
-from sqlml.queries import identifier, literal
+from sqlml.queries import identifier, literal, without_formulas
 from sqlml.statements import (
     BacktestModel,
     CreateModel,
@@ -126,20 +126,22 @@ def as_text(relation: duckdb.DuckDBPyRelation) -> str:
     return str(relation).rstrip("\n")
 
 
-def write(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None) -> None:
+def write(
+    con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, output: Path | None, *, no_formulas: bool = False
+) -> None:
     """Write a result to a file, whole or not at all, or to standard output."""
     if output is not None:
         with whole(con.native, output) as file:
-            _export(con, relation, form, file)
+            _export(con, relation, form, file, no_formulas=no_formulas)
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result"
-        _export(con, relation, form, file)
+        _export(con, relation, form, file, no_formulas=no_formulas)
         text = file.read_text(encoding="utf-8")
         sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
 
 
-def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, file: Path) -> None:
+def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, file: Path, *, no_formulas: bool) -> None:
     if form is Format.table:
         file.write_text(f"{as_text(relation)}\n", encoding="utf-8")
         return
@@ -151,6 +153,8 @@ def _export(con: Connection, relation: duckdb.DuckDBPyRelation, form: Format, fi
     columns = zip(map(identifier, relation.columns), map(str, relation.types), strict=True)
     finite = [_finite(name) if form is Format.json and kind in ("FLOAT", "DOUBLE") else name for name, kind in columns]
     select = f"SELECT {', '.join(finite)} FROM sqlml_result"
+    if no_formulas and form is Format.csv:
+        select = without_formulas(select, dict(zip(relation.columns, map(str, relation.types), strict=True)))
     con.execute(f"COPY ({select}) TO {literal(str(file))} (FORMAT {form.value}{options})").fetchall()
 
 
