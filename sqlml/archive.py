@@ -36,6 +36,7 @@ from sqlml.catalog import Catalog, Dump, Version
 from sqlml.errors import DataError, ModelError, SqlmlError, first_line
 from sqlml.files import whole
 from sqlml.lifecycle import Workplace
+from sqlml.methods import bgnbd
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import PAIR, identifier, literal
 from sqlml.tasks import BEHAVIOR_TASKS, METHODS, QUERY_TASKS, RECOMMEND, TARGET_TASKS, Task, require_method
@@ -418,6 +419,8 @@ def _require_sound(version: Version, weights: bytes) -> None:
         raise RefusedError(f"its weights are of type {min(strange)}")
     if any(not np.isfinite(value).all() for key, value in stored.items() if key not in pipeline.WITH_GAPS):
         raise RefusedError("its weights are not finite")
+    if lists := [key for key, value in stored.items() if key.startswith(f"{bgnbd.CLOSED}.") and value.size != 1]:
+        raise RefusedError(f"its weight {lists[0]} is an array where a number belongs")
     if target.kind == "items":
         recommender.require_sound(stored, version.encoder.columns[0].levels)
         return

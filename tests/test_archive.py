@@ -632,6 +632,19 @@ def test_what_is_too_large_is_refused(away, rows_file, monkeypatch, module, limi
     refused(away, rows_file, message)
 
 
+def test_what_is_a_number_in_a_lifetime_value_is_one(con, tmp_path):
+    con.execute("""CREATE SCHEMA behavior; CREATE TABLE behavior.events AS
+        SELECT (hash(i) % 300)::INT AS customer_id, TIMESTAMP '2025-01-01' + to_minutes((hash(i, 1) % 500000)::INT) AS event_time,
+               (hash(i, 3) % 1000) / 7.0 AS amount FROM range(4000) t(i)""").fetchall()
+    con.execute(
+        "CREATE MODEL clv OPTIONS (task = 'clv', method = 'bgnbd', horizon = INTERVAL 30 DAY, max_cutoffs = 2, folds = 2)"
+    ).fetchall()
+    parts = unpacked(export(con, "clv", tmp_path / "clv.sqlml"))
+    assert take(con, pack(parts, tmp_path / "same"), "same")
+    weights(lambda stored: stored | {"closed.a": np.repeat(stored["closed.a"], 2)})(parts)
+    refused(con, pack(parts, tmp_path / "twice"), "closed.a is an array where a number belongs")
+
+
 TAKE = """
 import resource, sys, sqlml
 with sqlml.connect() as con:
