@@ -326,6 +326,33 @@ class TestInterruptedByAnotherThread:
         tally["interrupts"] += 1
 
 
+class TestForked:
+    SCRIPT = """
+import os, sys, warnings
+warnings.simplefilter("ignore")  # Python and JAX warn of the fork itself
+import sqlml
+con = sqlml.connect(sys.argv[1])
+con.execute(sys.argv[2]).fetchall()
+if os.fork() == 0:
+    try:
+        con.execute(sys.argv[2])
+    except sqlml.SqlmlError as error:
+        print(error, flush=True)
+    os._exit(0)
+os.wait()
+print(con.execute("SELECT m_score({'x': 400}) > 0.5").fetchall())
+"""
+
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+    def test_a_child_is_told_and_the_parent_goes_on(self, path, tally):
+        done = process(self.SCRIPT, path, SCORE)
+        assert done.returncode == 0, done.stderr
+        told, answer = done.stdout.splitlines()
+        assert "opened before the process was forked" in told
+        assert answer == "[(True,)]"
+        tally["faults"] += 1
+
+
 class TestKilledScoring:
     SCRIPT = """
 import sys
