@@ -31,7 +31,7 @@ class FeatureSql:
 def feature_sql(frame: Frame, encoder: Encoder) -> FeatureSql:
     """The queries that give the inputs of the encoder."""
     select = f"SELECT customer_id AS {queries.KEY}, as_of AS {queries.AS_OF}, {fields(encoder)} AS {queries.STRUCT}"
-    of_relation = queries.features_of(frame, queries.text("binding/asked"), select)
+    of_relation = queries.features_of(frame, queries.text("binding/asked"), select, queries.STORED)
     return FeatureSql(queries.features_at(frame, select), queries.features_for(frame, select), of_relation)
 
 
