@@ -58,7 +58,7 @@ def of(error: duckdb.Error, text: str, store: Catalog) -> str | None:
     for pattern, tell in ((_UNKNOWN, _of_unknown), (_REFUSED, _of_refused)):
         found = pattern.search(message)
         version = found and _owner(store, found["name"])
-        if found and found["name"] == "in_utc":
+        if found and pattern is _REFUSED and found["name"] == "in_utc":
             return ZONED
         if found and version:
             return tell(message.partition("\n")[0], version, store)
