@@ -7,8 +7,9 @@ import json
 import re
 import secrets
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from sqlml import (
 from sqlml.catalog import Catalog, Dump, Version
 from sqlml.errors import DataError, ModelError, SqlmlError, first_line
 from sqlml.files import whole
-from sqlml.lifecycle import Workplace
+from sqlml.lifecycle import Existing, Workplace
 from sqlml.methods import bgnbd
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import PAIR, identifier, literal
@@ -171,7 +172,7 @@ def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:
             target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
-def read(place: Workplace, name: str, path: str, *, is_replace: bool) -> Version:
+def read(place: Workplace, name: str, path: str, existing: Existing) -> Version:
     """Take a version from a file into the catalogue, under a new id, and promote it.
 
     Raises:
@@ -185,9 +186,10 @@ def read(place: Workplace, name: str, path: str, *, is_replace: bool) -> Version
         version = _version(archive, name, place.database)
         task = _task(archive, version)
         wanted = [function for _, function, _ in task.named(name)]
-        lifecycle.require_free(place.cursor, store, name, wanted, is_replace=is_replace)
+        require_free = partial(lifecycle.require_free, place.cursor, store, name, wanted, existing=existing)
+        require_free()
         _require_same_ids(place.cursor, archive, version)
-        return _insert(place, store, _vetted(place.cursor, archive, version, task), version)
+        return _insert(place, store, _vetted(place.cursor, archive, version, task), version, require_free)
     except SqlmlError:
         raise
     except (OSError, EOFError, zipfile.BadZipFile) as error:
@@ -388,9 +390,13 @@ def _recipe(version: Version) -> list[str]:
     return [expression for expression in (*found, version.encoder.target.expression) if expression]
 
 
-def _insert(place: Workplace, store: Catalog, archive: Archive, version: Version) -> Version:
+def _insert(
+    place: Workplace, store: Catalog, archive: Archive, version: Version, require_free: Callable[[], None]
+) -> Version:
+    """Names are checked once more: another may have taken them meanwhile."""
     _require_sound(version, archive.weights)
     with lifecycle.storing(place, store, version):
+        require_free()
         version = store.restore(archive.version_id, version.model, archive.dump, archive.weights)
         store.promote(version, "imported")
         _require_inputs(place.cursor, version)

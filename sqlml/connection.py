@@ -297,13 +297,13 @@ class Connection:
             store, name = Catalog(place.cursor, place.database), statement.name
             if isinstance(statement, CreateModel) and statement.if_not_exists and name in store.models():
                 return
-            values, query, is_replace = _asked(place, store, statement)
-            _lifecycle.require_new(place.cursor, store, name, is_replace=is_replace)
+            values, query, existing = _asked(place, store, statement)
+            _lifecycle.require_new(place.cursor, store, name, existing=existing)
             if query is None:
                 _options.make(BehaviorOptions, values)
             else:
                 _options.require_known(QueryOptions, values)
-                _late("pipeline").require_learnable(place, name, values, is_replace=is_replace)
+                _late("pipeline").require_learnable(place, name, values, existing=existing)
 
     def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
@@ -454,7 +454,7 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
             recipe = Catalog(place.cursor, place.database).version(name, number)
             version = _late("pipeline").retrain(place, recipe, _constants.of(place.cursor, texts), rows)
         case ImportModel(name, path, is_replace):
-            version = _late("archive").read(place, name, path, is_replace=is_replace)
+            version = _late("archive").read(place, name, path, _lifecycle.Existing.where(is_replace=is_replace))
         case BacktestModel(name, start, end, every):
             parts = (("FROM", start), ("TO", end), ("EVERY", every))
             moments = [_constants.moment(place.cursor, word, text) for word, text in parts]
@@ -464,14 +464,14 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
 
 def _asked(
     place: Workplace, store: Catalog, statement: CreateModel | RetrainModel
-) -> tuple[dict[str, object], str | None, bool]:
-    """The options of the model that a statement makes, its query, and whether it may exist."""
+) -> tuple[dict[str, object], str | None, _lifecycle.Existing]:
+    """The options of the model that a statement makes, its query, and whether it may exist, or must."""
     values = _constants.of(place.cursor, statement.options)
     if isinstance(statement, CreateModel):
-        return values, statement.query, statement.is_replace
+        return values, statement.query, _lifecycle.Existing.where(is_replace=statement.is_replace)
     _options.flag("gate", values.pop("gate", False))
     version = store.version(statement.name)
-    return _late("pipeline").recipe_of(version, values), version.query, True
+    return _late("pipeline").recipe_of(version, values), version.query, _lifecycle.Existing.REQUIRED
 
 
 def _streams(statement: Statement) -> bool:
@@ -480,17 +480,17 @@ def _streams(statement: Statement) -> bool:
 
 
 def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # noqa: ANN401
-    name, is_replace = statement.name, statement.is_replace
+    name, existing = statement.name, _lifecycle.Existing.where(is_replace=statement.is_replace)
     store = Catalog(place.cursor, place.database)
     if statement.if_not_exists and name in store.models():
         return store.version(name)
     values = _constants.of(place.cursor, statement.options)
     made: Version
     if statement.query is None:
-        made = _late("pipeline").create_behavior_model(place, name, values, is_replace=is_replace)
+        made = _late("pipeline").create_behavior_model(place, name, values, existing=existing)
     else:
         create = _late("pipeline").create_query_model
-        made = create(place, name, values, statement.query, rows, is_replace=is_replace)
+        made = create(place, name, values, statement.query, rows, existing=existing)
     return made
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -40,6 +41,19 @@ class Workplace:
     database: str
     registry: Registry
     progress: Progress
+
+
+class Existing(Enum):
+    """What becomes of a statement where a model of its name exists."""
+
+    REFUSED = "CREATE"
+    ALLOWED = "CREATE OR REPLACE"
+    REQUIRED = "RETRAIN"
+
+    @classmethod
+    def where(cls, *, is_replace: bool) -> Existing:
+        """For a statement that makes a model, with or without OR REPLACE."""
+        return cls.ALLOWED if is_replace else cls.REFUSED
 
 
 @contextmanager
@@ -91,7 +105,7 @@ def rename(place: Workplace, name: str, new_name: str) -> Version:
     with store.transaction():
         version = store.version(name)
         wanted = [new_name + function.removeprefix(name) for function in store.function_names(version)]
-        require_free(place.cursor, store, new_name, wanted, is_replace=False)
+        require_free(place.cursor, store, new_name, wanted, existing=Existing.REFUSED)
         store.rename(version, new_name)
     return replace(version, model=new_name)
 
@@ -123,27 +137,29 @@ def _beside(store: Catalog, name: str, number: int) -> Version:
     return version
 
 
-def require_new(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, *, is_replace: bool) -> None:
+def require_new(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, *, existing: Existing) -> None:
     """Check that a model of this name may be made.
 
     Raises:
-        ModelError: The database is read-only, a macro hides a function of DuckDB's, or the model exists.
+        ModelError: The database is read-only, a macro hides a function of DuckDB's, or the model exists, or does not.
     """
     require_writable(cursor)
     require_unhidden(cursor, store.database)
-    if not is_replace and name in store.models():
+    if existing is Existing.REQUIRED:
+        store.require(name)
+    if existing is Existing.REFUSED and name in store.models():
         raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
 
 
 def require_free(
-    cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, wanted: Sequence[str], *, is_replace: bool
+    cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, wanted: Sequence[str], *, existing: Existing
 ) -> None:
     """Check every name that a model would take, before anything is done.
 
     Raises:
         ModelError: The database is read-only, the model exists, or a function of that name does.
     """
-    require_new(cursor, store, name, is_replace=is_replace)
+    require_new(cursor, store, name, existing=existing)
     _require_callable(cursor, name, wanted)
     owned = store.owned_functions(name)
     for function in wanted:
@@ -209,7 +225,7 @@ def _promote(place: Workplace, store: Catalog, find: Callable[[], Version], reas
     require_writable(place.cursor)
     with store.transaction():
         version = find()
-        require_free(place.cursor, store, version.model, store.function_names(version), is_replace=True)
+        require_free(place.cursor, store, version.model, store.function_names(version), existing=Existing.REQUIRED)
         place.registry.register(version)
         store.promote(version, reason)
     return version

@@ -45,7 +45,7 @@ from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, SILENCE, Catalog, Gate, NewV
 from sqlml.conformal import Conformal
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
-from sqlml.lifecycle import Workplace
+from sqlml.lifecycle import Existing, Workplace
 from sqlml.methods import bgnbd
 from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
@@ -71,7 +71,7 @@ PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy", "scipy")
 
 
 def create_behavior_model(
-    place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool, rival: Version | None = None
+    place: Workplace, name: str, values: Mapping[str, object], *, existing: Existing, rival: Version | None = None
 ) -> Version:
     """Train a behaviour model, rehearse it, store and promote it, register its functions.
 
@@ -79,7 +79,7 @@ def create_behavior_model(
         place: Where it runs.
         name: The model.
         values: Options that differ from their defaults.
-        is_replace: Whether a model of that name may exist.
+        existing: Whether a model of that name may exist, or must.
         rival: A version whose recipe must not be better in the rehearsal, or the new one is not promoted.
 
     Raises:
@@ -92,9 +92,9 @@ def create_behavior_model(
     task = planning.require_learnable(chosen)
     if task is not None:
         require_used(chosen, values, task)
-    _require_free(place, store, name, task, is_replace=is_replace)
+    _require_free(place, store, name, task, existing=existing)
     if task is RECOMMEND:
-        return _create_recommender(place, store, name, chosen, is_replace=is_replace, is_gated=rival is not None)
+        return _create_recommender(place, store, name, chosen, existing=existing, is_gated=rival is not None)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
@@ -102,7 +102,7 @@ def create_behavior_model(
         fingerprint = _fingerprint(place.cursor, plan.known)
         if rival is not None and _is_unchanged(store, rival, chosen, fingerprint):
             return rival
-        _require_free(place, store, name, recipe.task, is_replace=is_replace)
+        _require_free(place, store, name, recipe.task, existing=existing)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, options=tested.options))
@@ -146,11 +146,11 @@ def create_behavior_model(
         moves=trained.moves,
     )
     statements = list(macros.of_behavior(new, recipe.source.frame, _conformal(plan, tested, trained, new)))
-    return _publish(place, store, new, statements, is_replace=is_replace)
+    return _publish(place, store, new, statements, existing=existing)
 
 
 def _create_recommender(
-    place: Workplace, store: Catalog, name: str, chosen: BehaviorOptions, *, is_replace: bool, is_gated: bool
+    place: Workplace, store: Catalog, name: str, chosen: BehaviorOptions, *, existing: Existing, is_gated: bool
 ) -> Version:
     started = time.monotonic()
     if is_gated:
@@ -184,7 +184,7 @@ def _create_recommender(
         functions=RECOMMEND.named(name),
     )
     statements = list(macros.of_recommender(new, source, chosen.candidates))
-    return _publish(place, store, new, statements, is_replace=is_replace)
+    return _publish(place, store, new, statements, existing=existing)
 
 
 def _fingerprint(cursor: duckdb.DuckDBPyConnection, known: Facts) -> dict[str, object]:
@@ -231,13 +231,13 @@ def _conformal(plan: Plan, tested: Tested, trained: Run, new: NewVersion) -> Con
     return found
 
 
-def _require_free(place: Workplace, store: Catalog, name: str, task: Task | None, *, is_replace: bool) -> None:
+def _require_free(place: Workplace, store: Catalog, name: str, task: Task | None, *, existing: Existing) -> None:
     """Check the names that a model of the task would take; where it is not known yet, that of the model."""
     functions = [function for _, function, _ in task.named(name)] if task else []
-    lifecycle.require_free(place.cursor, store, name, functions, is_replace=is_replace)
+    lifecycle.require_free(place.cursor, store, name, functions, existing=existing)
 
 
-def require_learnable(place: Workplace, name: str, values: Mapping[str, object], *, is_replace: bool) -> None:
+def require_learnable(place: Workplace, name: str, values: Mapping[str, object], *, existing: Existing) -> None:
     """Check what can be checked of a query model before its query runs.
 
     Raises:
@@ -247,7 +247,7 @@ def require_learnable(place: Workplace, name: str, values: Mapping[str, object],
     task = tabular.require_learnable(recipes)
     if task is not None:
         require_used(recipes[0], values, task, [recipe.method for recipe in recipes])
-    _require_free(place, Catalog(place.cursor, place.database), name, task, is_replace=is_replace)
+    _require_free(place, Catalog(place.cursor, place.database), name, task, existing=existing)
 
 
 def create_query_model(
@@ -257,7 +257,7 @@ def create_query_model(
     query: str,
     rows: pa.RecordBatchReader,
     *,
-    is_replace: bool,
+    existing: Existing,
     rival: Version | None = None,
 ) -> Version:
     """Train a model on the rows of a query, test it on rows held out, store and promote it, register its functions.
@@ -268,7 +268,7 @@ def create_query_model(
         values: Options that differ from their defaults.
         query: The text that gives the rows, for the record.
         rows: A reader of the rows, a column of them the label.
-        is_replace: Whether a model of that name may exist.
+        existing: Whether a model of that name may exist, or must.
         rival: A version whose recipe must not be better on the held-out rows, or the new one is not promoted.
 
     Raises:
@@ -282,7 +282,7 @@ def create_query_model(
     types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
         return _create_row_segments(
-            place, store, name, asked, values, types, query, is_replace=is_replace, is_gated=rival is not None
+            place, store, name, asked, values, types, query, existing=existing, is_gated=rival is not None
         )
     target = tabular.target_of(place.cursor, types, asked)
     checksum = queries.checksum(place.cursor, tabular.ROWS)
@@ -291,7 +291,7 @@ def create_query_model(
     given, drawn = tabular.draw(place.cursor, types, asked, target)
     task = QUERY_TASKS[target.kind]
     require_used(asked, values, task, [recipe.method for recipe in recipes])
-    _require_free(place, store, name, task, is_replace=is_replace)
+    _require_free(place, store, name, task, existing=existing)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
         before = tabular.learn(place.cursor, types, target, [_like(rival, asked)], seconds, stage) if rival else None
@@ -323,7 +323,7 @@ def create_query_model(
         functions=task.named(name),
     )
     statements = macros.of_query(new, task, chosen, types[str(chosen.label)], learned.calibration, learned.conformal)
-    return _publish(place, store, new, list(statements), is_replace=is_replace)
+    return _publish(place, store, new, list(statements), existing=existing)
 
 
 def _create_row_segments(
@@ -335,7 +335,7 @@ def _create_row_segments(
     types: Mapping[str, str],
     query: str,
     *,
-    is_replace: bool,
+    existing: Existing,
     is_gated: bool,
 ) -> Version:
     started, task = time.monotonic(), QUERY_TASKS["segment"]
@@ -368,7 +368,7 @@ def _create_row_segments(
         segments=found.rows,
         profiles=found.profiles,
     )
-    return _publish(place, store, new, list(macros.of_row_segments(new)), is_replace=is_replace)
+    return _publish(place, store, new, list(macros.of_row_segments(new)), existing=existing)
 
 
 def _row_numbers_so_far(store: Catalog, name: str) -> str | None:
@@ -396,8 +396,8 @@ def retrain(
     rival = version if options.flag("gate", changed.pop("gate", False)) else None
     recipe = recipe_of(version, changed)
     if rows is None:
-        return create_behavior_model(place, name, recipe, is_replace=True, rival=rival)
-    return create_query_model(place, name, recipe, str(version.query), rows, is_replace=True, rival=rival)
+        return create_behavior_model(place, name, recipe, existing=Existing.REQUIRED, rival=rival)
+    return create_query_model(place, name, recipe, str(version.query), rows, existing=Existing.REQUIRED, rival=rival)
 
 
 def recipe_of(version: Version, changed: Mapping[str, object]) -> dict[str, object]:
@@ -580,7 +580,7 @@ def _gate(rival: Version | None, old: Tested | Learned | None, new: Tested | Lea
 
 
 def _publish(
-    place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, is_replace: bool
+    place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, existing: Existing
 ) -> Version:
     """Names are checked once more: a training is long enough for others to take them."""
     interruption.check()
@@ -589,7 +589,7 @@ def _publish(
         new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
     names = [function for _, function, _ in new.functions]
     with lifecycle.storing(place, store, new.as_version(0, place.database)):
-        lifecycle.require_free(place.cursor, store, new.model, names, is_replace=is_replace)
+        lifecycle.require_free(place.cursor, store, new.model, names, existing=existing)
         version = store.insert(new, statements)
         store.prune(store.version(new.model), new.options.versions_kept)
     return version
