@@ -1,5 +1,5 @@
 """`python -m sqlml`: the command line, where its script is not on the path."""
 
-from sqlml.cli import app
+from sqlml.cli import main
 
-app()
+main()

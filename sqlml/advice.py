@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import duckdb
 
@@ -15,9 +17,10 @@ MOMENTS = (
     "'2025-06-01 12:00+02:00'::TIMESTAMPTZ AT TIME ZONE 'UTC'."
 )
 ZONED = (
-    "A time in schema behavior has become TIMESTAMP WITH TIME ZONE since the model was trained: event_time or known_at "
-    "of behavior.events, valid_from or an attribute of behavior.customers. Scores would follow the time zone of the "
-    "session. Write it as column AT TIME ZONE 'UTC' in the view."
+    "A time in schema behavior has another type than when the model was trained, and is no TIMESTAMP: event_time or "
+    "known_at of behavior.events, valid_from or an attribute of behavior.customers. With a TIMESTAMP WITH TIME ZONE "
+    "scores would follow the time zone of the session: write it as column AT TIME ZONE 'UTC' in the view, a text as "
+    "column::TIMESTAMP; or train again (ALTER MODEL ... RETRAIN)."
 )
 ELSEWHERE = (
     "This function belongs to a model of an attached database, and reads the tables of the current one. "
@@ -33,7 +36,13 @@ OPTIONS = {
 """Names that models of each task usually have → the options that make one."""
 _UNKNOWN = re.compile(r"Function with name \"?(?P<name>[^\"\s]+)\"? does not exist")
 _REFUSED = re.compile(r"Macro \"?(?P<name>[^\"\s]+?)\"?\(\) does not support the supplied arguments")
-_ELSEWHERE = re.compile(r"name (features|inputs|answers)_[0-9a-f]{12}\w* does not exist")
+_ELSEWHERE = re.compile(r"name \"?[a-z_]+_(?P<name>[0-9a-f]{12})\w*\"? does not exist")
+_TWICE = re.compile(r"More than one row returned by a subquery")
+TWICE = (
+    "A subquery gave several rows. In a call of a model that means a customer with several rows in behavior.customers, "
+    "where there was one at the training: `sqlml check` shows them. If they are the history of attributes, with "
+    "valid_from, train again: ALTER MODEL ... RETRAIN."
+)
 _OF_BIGQUERY = re.compile(r"\bML\s*\.\s*(?P<function>\w+)\s*\(\s*MODEL\s+(?P<model>[`\"\w.-]+)", re.IGNORECASE)
 EQUIVALENTS = {
     "PREDICT": "FROM ml.predict('{model}', 'SELECT ...')",
@@ -48,22 +57,23 @@ EQUIVALENTS = {
 """Table functions of BigQuery ML → what is written here."""
 
 
+@dataclass(frozen=True)
+class Said:
+    """What DuckDB said of a statement: the first line, the text of the statement, the name that it is about."""
+
+    first_line: str
+    text: str
+    name: str
+
+
 def of(error: duckdb.Error, text: str, store: Catalog) -> str | None:
     """A better text for an error that a statement raised; None where DuckDB's own says it all."""
     message = str(error)
     if isinstance(error, duckdb.ParserException):
         return _of_bigquery(text, store)
-    if _ELSEWHERE.search(message):
-        return ELSEWHERE
-    for pattern, tell in ((_UNKNOWN, _of_unknown), (_REFUSED, _of_refused)):
-        found = pattern.search(message)
-        version = found and _owner(store, found["name"])
-        if found and pattern is _REFUSED and found["name"] == "in_utc":
-            return ZONED
-        if found and version:
-            return tell(message.partition("\n")[0], version, store)
-        if found and pattern is _UNKNOWN:
-            return _of_missing(found["name"].lower(), store)
+    for pattern, tell in ADVISED:
+        if found := pattern.search(message):
+            return tell(Said(message.partition("\n")[0], text, found.groupdict().get("name", "")), store)
     return None
 
 
@@ -79,6 +89,15 @@ def _owner(store: Catalog, function: str) -> Version | None:
     return max(models, key=lambda v: len(v.model), default=None)
 
 
+def _of_twice(said: Said, store: Catalog) -> str | None:
+    is_of_model = any(v.model.lower() in said.text.lower() for v in store.versions() if v.query is None)
+    return TWICE if is_of_model else None
+
+
+def _of_elsewhere(said: Said, store: Catalog) -> str | None:
+    return None if said.name in {v.version_id for v in store.versions(promoted=False)} else ELSEWHERE
+
+
 def _of_missing(function: str, store: Catalog) -> str | None:
     """Of a function that a model would have which is not there."""
     task = function.partition("_")[0]
@@ -91,15 +110,34 @@ def _of_missing(function: str, store: Catalog) -> str | None:
     )
 
 
-def _of_unknown(message: str, version: Version, store: Catalog) -> str:
-    return f"{message}\nModel '{version.model}' (task {version.task}) has the functions:\n{_calls(version, store)}"
+def _of_unknown(said: Said, store: Catalog) -> str | None:
+    version = _owner(store, said.name)
+    if version is None:
+        return _of_missing(said.name.lower(), store)
+    return (
+        f"{said.first_line}\nModel '{version.model}' (task {version.task}) has the functions:\n{_calls(version, store)}"
+    )
 
 
-def _of_refused(message: str, version: Version, store: Catalog) -> str:
-    said = f"{message.partition('.')[0]}.\nThe functions of model '{version.model}' are:\n{_calls(version, store)}"
+def _of_refused(said: Said, store: Catalog) -> str | None:
+    if said.name == "in_utc":
+        return ZONED
+    version = _owner(store, said.name)
+    if version is None:
+        return None
+    refused = said.first_line.partition(".")[0]
+    told = f"{refused}.\nThe functions of model '{version.model}' are:\n{_calls(version, store)}"
     if isinstance(version.options, QueryOptions):
-        return f"{said}\nt is a whole row: the name or alias of a table, not its columns."
-    return f"{said}\ncustomer_id is {short_type(store.key_type(version.version_id))}. {MOMENTS}"
+        return f"{told}\nt is a whole row: the name or alias of a table, not its columns."
+    return f"{told}\ncustomer_id is {short_type(store.key_type(version.version_id))}. {MOMENTS}"
+
+
+ADVISED: tuple[tuple[re.Pattern[str], Callable[[Said, Catalog], str | None]], ...] = (
+    (_TWICE, _of_twice),
+    (_ELSEWHERE, _of_elsewhere),
+    (_UNKNOWN, _of_unknown),
+    (_REFUSED, _of_refused),
+)
 
 
 def _calls(version: Version, store: Catalog) -> str:

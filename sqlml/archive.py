@@ -36,7 +36,7 @@ from sqlml import (
 from sqlml.catalog import Catalog, Dump, Version
 from sqlml.errors import DataError, ModelError, SqlmlError, first_line
 from sqlml.files import whole
-from sqlml.lifecycle import Existing, Workplace
+from sqlml.lifecycle import Expected, Workplace
 from sqlml.methods import bgnbd
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.queries import PAIR, identifier, literal
@@ -49,14 +49,17 @@ FORMAT = 1
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 MOST_OF_WEIGHTS, MOST_OF_TEXT, MOST_OF_MANIFEST = 1 << 29, 1 << 27, 1 << 20
 """Bytes, unpacked: of the weights, of all other files together, of the manifest; what says less is cut off there."""
-MOST_FILES, MOST_LISTS, MOST_TEXTS = 300, 1 << 16, 1 << 18
-"""In an archive; in a table, each of its rows being a list; in all rows of a table."""
-MANY = {"predictions": 16}
-"""How many times as many rows a table may have: one of each row that was held out."""
+MOST_FILES = 300
+MOST_LISTS, TEXTS_OF_LIST = 1 << 16, 6
+"""Lists in the JSON of a table, each row being one; how many texts there may be for each list allowed."""
+MANY, BYTES_OF_ROW = {"predictions": 16}, 8
+"""How many times as many lists a table may have, as predictions do that hold a row for each one held out; and more of
+those where the archive has this many bytes for each."""
 LEAST_SIZE, MOST_TIMES = 1 << 22, 100
 """Bytes that an archive may unpack to however small it is; how many times its size it may unpack to."""
 MOST_OF_RECIPE = 1 << 22
-"""Commas in the JSON of an encoder, of options or a fingerprint: one a level, an edge or an item."""
+"""Values in the JSON of an encoder, of options or a fingerprint: the levels and edges of columns, the items."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Others unpack to any size at one go."""
 DTYPES = {"float32", "int32"}
@@ -104,6 +107,7 @@ def write(place: Workplace, name: str, number: int | None, path: str, *, keeps_r
     if not keeps_rows:
         weights = _without_rows(version, weights)
     contents = dict(_contents(dump, catalog.packed(weights)))
+    _require_small_recipe(dump)
     manifest = {
         "product": "sqlml",
         "format": FORMAT,
@@ -117,6 +121,7 @@ def write(place: Workplace, name: str, number: int | None, path: str, *, keeps_r
     try:
         with whole(place.cursor, Path(path)) as file:
             _write_zip(file, contents)
+            _require_small_tables(contents, file.stat().st_size)  # what IMPORT would refuse is not written
     except (DataError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise ModelError(f"EXPORT cannot write '{path}': {reason}.") from error
@@ -172,7 +177,7 @@ def _write_zip(path: Path, contents: Mapping[str, bytes]) -> None:
             target.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
-def read(place: Workplace, name: str, path: str, existing: Existing) -> Version:
+def read(place: Workplace, name: str, path: str, expected: Expected) -> Version:
     """Take a version from a file into the catalogue, under a new id, and promote it.
 
     Raises:
@@ -181,12 +186,14 @@ def read(place: Workplace, name: str, path: str, existing: Existing) -> Version:
     """
     store = Catalog(place.cursor, place.database)
     _require_access(place.cursor)
+    if Path(path).exists() and not Path(path).is_file():  # a device or a pipe, which need not end
+        raise ModelError(f"IMPORT cannot read {path}: it is no file.")
     try:
         archive = _renamed(_read(Path(path)))
         version = _version(archive, name, place.database)
         task = _task(archive, version)
         wanted = [function for _, function, _ in task.named(name)]
-        require_free = partial(lifecycle.require_free, place.cursor, store, name, wanted, existing=existing)
+        require_free = partial(lifecycle.require_free, place.cursor, store, name, wanted, expected)
         require_free()
         _require_same_ids(place.cursor, archive, version)
         return _insert(place, store, _vetted(place.cursor, archive, version, task), version, require_free)
@@ -244,6 +251,7 @@ def _read(path: Path) -> Archive:
     for name, content in {WEIGHTS: weights, **texts}.items():
         if hashlib.sha256(content).hexdigest() != manifest["files"][name]:
             raise RefusedError(f"{name} is not what the manifest says")
+    _require_small_tables(texts, path.stat().st_size)
     return Archive(manifest["version_id"], dict(_tables(texts)), weights)
 
 
@@ -270,22 +278,48 @@ def _tables(files: Mapping[str, bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "macros", {"columns": ["statement"], "rows": [[statements[place]] for place in range(len(statements))]}
     for name, content in files.items():
         if name.startswith("tables/"):
-            table = name[7:-5]
-            _require_small(name, content, MANY.get(table, 1))
-            yield table, json.loads(content, parse_int=_no_number, parse_float=_no_number, parse_constant=_no_number)
+            refuse = _refuse_number
+            yield name[7:-5], json.loads(content, parse_int=refuse, parse_float=refuse, parse_constant=refuse)
 
 
-def _require_small(name: str, content: bytes, times: int) -> None:
-    """Before it is read: what Python makes of a small text can be large."""
-    lists = content.count(b"[") + content.count(b"{")
-    if lists > times * MOST_LISTS:
-        raise RefusedError(f"{name} holds more than {times * MOST_LISTS:,} lists")
-    texts = (content.count(b'"') - content.count(b'\\"')) // 2
-    if texts > times * MOST_TEXTS:
-        raise RefusedError(f"{name} holds more than {times * MOST_TEXTS:,} texts")
+def _require_small_tables(files: Mapping[str, bytes], size: int) -> None:
+    """Check the tables of an archive of a size in bytes."""
+    for name, content in files.items():
+        if name.startswith("tables/"):
+            times = MANY.get(name[7:-5])
+            lists = MOST_LISTS if times is None else max(times * MOST_LISTS, size // BYTES_OF_ROW)
+            _require_small(name, content.decode(), lists, lists * TEXTS_OF_LIST)
 
 
-def _no_number(text: str) -> None:
+def _require_small(name: str, content: str, lists: int, texts: int) -> None:
+    """Before it is read: what Python makes of a small text can be large.
+
+    Raises:
+        RefusedError: It holds more lists or texts than these.
+    """
+    if (content.count('"') - content.count('\\"')) // 2 > texts:
+        raise RefusedError(f"{name} holds more than {texts:,} texts")
+    if _brackets(content) > lists and _brackets(_STRING.sub("", content)) > lists:
+        raise RefusedError(f"{name} holds more than {lists:,} lists")
+
+
+def _brackets(content: str) -> int:
+    return content.count("[") + content.count("{")
+
+
+def _require_small_recipe(dump: Dump) -> dict[str, str]:
+    """The one row of the table of versions, column → text, each small enough to be read."""
+    (row,) = dump["versions"]["rows"]
+    said = dict(zip(dump["versions"]["columns"], row, strict=True))
+    for column, text in said.items():
+        if text is not None and text.count(",") > MOST_OF_RECIPE:
+            raise RefusedError(f"{column} of its version holds more than {MOST_OF_RECIPE:,} values")
+        if text is not None:
+            _require_small(f"{column} of its version", text, MOST_LISTS, MOST_OF_RECIPE)
+    return said
+
+
+def _refuse_number(text: str) -> None:
     raise RefusedError(f"a table holds the number {text[:40]}: all values are texts")
 
 
@@ -299,12 +333,7 @@ def _renamed(archive: Archive) -> Archive:
 
 def _version(archive: Archive, name: str, database: str) -> Version:
     """The version as it will be read back."""
-    table = archive.dump["versions"]
-    (row,) = table["rows"]
-    said = dict(zip(table["columns"], row, strict=True))
-    for column, text in said.items():
-        if text is not None and (text.count(",") > MOST_OF_RECIPE or text.count("[") + text.count("{") > MOST_LISTS):
-            raise RefusedError(f"{column} of its version holds more than {MOST_OF_RECIPE:,} values")
+    said = _require_small_recipe(archive.dump)
     chosen = options.from_json(said["options"])
     (kinds,) = _columns(archive.dump, "functions", "kind")
     encoder = Encoder.from_json(said["encoder"])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from sqlml import queries
+from sqlml import interruption, queries
 from sqlml.errors import CatalogError, ModelError, UnknownError, did_you_mean, first_line
 from sqlml.options import ModelOptions
 from sqlml.options import from_json as read_options
@@ -61,7 +61,7 @@ OF_VERSION = (
 OF_MODEL = ("promotions", "models", "versions")
 LOCAL = {"version_id", "model", "version", "key", "place"}
 """Columns that a version does not take along to another database."""
-TABLES = {*OF_VERSION, *OF_MODEL}
+TABLES = {*OF_VERSION, *OF_MODEL, "turn"}
 Parameters = Sequence[object] | Mapping[str, object] | None
 DIGEST = "sha256"
 """What the header of stored weights says of them, so that damage is seen."""
@@ -181,6 +181,13 @@ def _dropped() -> UnknownError:
     return UnknownError("The version that this statement works with was dropped meanwhile: run it again.")
 
 
+def _lost(what: str) -> str:
+    return (
+        f"Schema ml has lost {what}. Take the models from a copy of the file; or DROP SCHEMA ml CASCADE with DuckDB "
+        "alone, and train them again."
+    )
+
+
 def _is_conflict(error: BaseException) -> bool:
     """Whether DuckDB says that another transaction has changed the same thing."""
     is_of_two = isinstance(error, duckdb.ConstraintException | duckdb.TransactionException)
@@ -217,6 +224,7 @@ class Catalog:
             self._take_turn()
             with self._ended():
                 yield
+                interruption.check()
         except duckdb.Error as error:
             if not _is_conflict(error):
                 raise
@@ -229,11 +237,12 @@ class Catalog:
         """Begin a transaction, once no other changes models: all change the one row of `ml.turn` first."""
         ends = time.monotonic() + PATIENCE
         while True:
+            interruption.check()
             self._run("BEGIN")
             try:
                 self.__dict__.pop("schema_version", None)  # another may have made it since
                 self._migrate()
-                self._run("UPDATE ml.turn SET number = number + 1")
+                self._count_turn()
             except BaseException as error:
                 self._run("ROLLBACK")
                 if not _is_conflict(error) or time.monotonic() > ends:
@@ -241,6 +250,10 @@ class Catalog:
             else:
                 return
             time.sleep(PAUSE)
+
+    def _count_turn(self) -> None:
+        if not self._rows("UPDATE ml.turn SET number = number + 1 RETURNING number"):
+            raise CatalogError(_lost("the row of its table turn"))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -284,10 +297,7 @@ class Catalog:
                 f"{SCHEMA_VERSION}. Upgrade sqlml."
             )
         if found == SCHEMA_VERSION and (gone := TABLES - names):
-            raise CatalogError(
-                f"Schema ml has lost its table {', '.join(sorted(gone))}. Take the models from a copy of the file; or "
-                "DROP SCHEMA ml CASCADE with DuckDB alone, and train them again."
-            )
+            raise CatalogError(_lost(f"its table {', '.join(sorted(gone))}"))
         return int(found)
 
     def upgrade(self) -> None:

@@ -22,7 +22,7 @@ import typer
 import sqlml
 from sqlml import demo, options, terminal
 from sqlml.errors import DataError, ModelError, SqlmlError
-from sqlml.files import whole
+from sqlml.files import require_database, whole
 from sqlml.options import BehaviorOptions
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier, literal
@@ -194,6 +194,7 @@ def map_command(
         terminal.tell(f"Note: {note}")
     if dry_run:
         return
+    require_database(db)
     with sqlml.connect(db) as con:
         sqlml.mapping.write(con.native, script)
         next_step = _training_of(con, db) if sources else ""

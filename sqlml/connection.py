@@ -10,7 +10,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -27,8 +27,8 @@ from sqlml import lifecycle as _lifecycle
 from sqlml import options as _options
 from sqlml import queries as _queries
 from sqlml.catalog import Catalog, Version
-from sqlml.errors import CatalogError, ModelError, SqlmlError, StatementError, first_line
-from sqlml.lifecycle import Workplace
+from sqlml.errors import CatalogError, ExistsError, ModelError, SqlmlError, StatementError, first_line, plain
+from sqlml.lifecycle import Expected, Workplace
 from sqlml.options import BehaviorOptions, QueryOptions
 from sqlml.progress import on_stderr
 from sqlml.queries import identifier
@@ -63,6 +63,7 @@ class _Root:
     native: duckdb.DuckDBPyConnection
     registry: Registry
     users: int = 0
+    process: int = field(default_factory=os.getpid)
 
 
 _roots: dict[str, _Root] = {}
@@ -80,11 +81,8 @@ RECORDS = {CreateModel: "report", ImportModel: "report", BacktestModel: "backtes
 """The file of sql/catalog that shows what a statement made."""
 EVALUATION = {"method": "VARCHAR", "population": "VARCHAR", "metric": "VARCHAR", "value": "DOUBLE", "low": "DOUBLE",
               "high": "DOUBLE", "in_sample": "BOOLEAN"}  # fmt: skip
-_MACRO = re.compile(
-    r"\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:TEMP(?:ORARY)?\s+)?(?:MACRO|FUNCTION)\s+(?:IF\s+NOT\s+EXISTS\s+)?"
-    r"(?:\"?\w+\"?\s*\.\s*)*\"?(?P<name>\w+)",
-    re.IGNORECASE,
-)
+_HIDING = re.compile(r"\b(MACRO|FUNCTION|search_path|USE|schema)\b", re.IGNORECASE)
+"""Words of statements after which a macro may be found before a function of DuckDB's own."""
 BATCH = 16_384
 """Rows of a query that are held at a time."""
 Query = tuple[str, Sequence[object]]
@@ -101,10 +99,13 @@ def connect(path: str | Path = ":memory:", read_only: bool = False, **config: An
 
     Raises:
         CatalogError: The file's schema `ml` is not ours, or from a newer sqlml.
+        ModelError: The file is open in the process that this one was forked from.
         duckdb.Error: As DuckDB's own.
     """
     with _lock:
         key = _key(path)
+        if key in _roots:
+            _require_own_process(_roots[key].process)
         native = duckdb.connect(str(path), read_only=read_only, config=config)
         root = _roots.setdefault(key, _Root(native, Registry(native, _load)))
         root.users += 1
@@ -143,8 +144,9 @@ class Connection:
         parent: Connection | None = None,
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._native, self._root, self._registry, self._parent = native, root, registry, parent
+        self._connection, self._root, self._registry, self._parent = native, root, registry, parent
         self._shown: Shown | None = None
+        self._hidden: set[str] = set()
         self._process = os.getpid()
         self._asked_to_stop = threading.Event()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
@@ -159,43 +161,48 @@ class Connection:
         """
         _given, _parameters = query, parameters
         del query, parameters  # DuckDB looks for the caller's tables among our variables first
-        self._require_own_process()
         self._shown = None
         if not isinstance(_given, str):
             self._native.execute(_given, _parameters)  # type: ignore[arg-type]
             return self
-        for _statement in parse(_given):
-            if isinstance(_statement, Foreign):
-                with self._advised(_statement.text):
-                    self._native.execute(_statement.text, _parameters)
-                self._shown = None
-            else:
-                _statement, _text, _values = self._perform(_statement, _parameters)
-                with self._advised(_text):
-                    if _streams(_statement):
-                        self._native.execute(_text, _values)
-                    else:
-                        self._shown = Shown(self._native.sql(_text, params=_values))
+        with self._interruptible():
+            for _statement in _statements(_given):
+                self._execute(_statement, _parameters)
         return self
+
+    def _execute(self, _statement: Statement, _parameters: object) -> None:
+        self._shown = None
+        if isinstance(_statement, Foreign):
+            with self._advised(_statement.text):
+                self._native.execute(_statement.text, _parameters)
+            return
+        _statement, _text, _values = self._perform(_statement, _parameters)
+        with self._advised(_text):
+            if _streams(_statement):
+                self._native.execute(_text, _values)
+            else:
+                self._shown = Shown(self._native.sql(_text, params=_values))
 
     def sql(self, query: object, **options: Any) -> duckdb.DuckDBPyRelation | None:  # noqa: ANN401
         """As DuckDB's `sql`: a relation of the last statement."""
         _given, _options = query, options
         del query, options
-        self._require_own_process()
         if not isinstance(_given, str):
             return self._native.sql(_given, **_options)  # type: ignore[arg-type]
         _relation = None
-        for _statement in parse(_given):
-            if isinstance(_statement, Foreign):
-                with self._advised(_statement.text):
-                    _relation = self._native.sql(_statement.text, **_options)
-            else:
-                _statement, _text, _values = self._perform(_statement, _options.get("params"))
-                with self._advised(_text):
-                    _relation = self._native.sql(_text, params=_values)
-                _relation = _relation if _streams(_statement) else _relation.materialize()
+        with self._interruptible():
+            for _statement in _statements(_given):
+                _relation = self._sql(_statement, _options)
         return _relation
+
+    def _sql(self, _statement: Statement, _options: Mapping[str, Any]) -> duckdb.DuckDBPyRelation | None:
+        if isinstance(_statement, Foreign):
+            with self._advised(_statement.text):
+                return self._native.sql(_statement.text, **_options)
+        _statement, _text, _values = self._perform(_statement, _options.get("params"))
+        with self._advised(_text):
+            _relation = self._native.sql(_text, params=_values)
+        return _relation if _streams(_statement) else _relation.materialize()
 
     query = sql
 
@@ -206,11 +213,19 @@ class Connection:
     duplicate = cursor
 
     def attach(self, path: str | Path, alias: str | None = None, *, read_only: bool = False) -> Connection:
-        """Attach a further database file; after `USE alias` its models can be called."""
+        """Attach a further database file; after `USE alias` its models can be called.
+
+        Raises:
+            SqlmlError: Its models cannot be called here; it is not attached then.
+        """
         name = alias or Path(path).stem
         options = " (READ_ONLY)" if read_only else ""
         self._native.execute(f"ATTACH {_queries.literal(str(path))} AS {identifier(name)}{options}").fetchall()
-        _register_all(self._root, self._registry)
+        try:
+            _register_all(self._root, self._registry)
+        except BaseException:
+            self._native.execute(f"DETACH {identifier(name)}").fetchall()
+            raise
         return self
 
     def register_behavior(self, events: object = None, customers: object = None, items: object = None) -> Connection:
@@ -230,14 +245,15 @@ class Connection:
         """
         self._refuse_in_transaction("register_behavior()")
         given = {"events": events, "customers": customers, "items": items}
-        with self._workplace(self._database()) as place:
+        with self._workplace(*self._where()) as place:
             _frames.write(place.cursor, {name: frame for name, frame in given.items() if frame is not None})
         return self
 
     def interrupt(self) -> None:
         """Stop what runs on this connection, from another thread: a query, or a training after its current steps.
 
-        Whoever ran it gets duckdb.InterruptException; nothing of a statement of ours is then written.
+        Whoever ran it gets duckdb.InterruptException. A statement of ours is then not written, unless its transaction
+        had been committed already: what is stored decides.
         """
         self._asked_to_stop.set()
         self._native.interrupt()
@@ -247,16 +263,25 @@ class Connection:
 
     @property
     def native(self) -> duckdb.DuckDBPyConnection:
-        """DuckDB's own connection underneath."""
+        """DuckDB's own connection underneath.
+
+        Raises:
+            ModelError: It was opened by the process that this one was forked from.
+        """
         return self._native
+
+    @property
+    def _native(self) -> duckdb.DuckDBPyConnection:
+        _require_own_process(self._process)
+        return self._connection
 
     def catalog(self) -> Catalog:
         """What is stored in the current database."""
-        return Catalog(self._native, self._database())
+        return Catalog(self._native, self._where()[0])
 
     def close(self) -> None:
         """Close; the database itself closes with the last connection to it."""
-        self._native.close()
+        self._connection.close()
         self._release()
 
     def __enter__(self) -> Connection:
@@ -276,42 +301,45 @@ class Connection:
 
     def _perform(self, _statement: Statement, _parameters: object) -> tuple[Statement, str, Any]:
         """Do what a statement of ours says. Returns it once it was ready, and the query that shows its result."""
-        with self._interruptible():
-            _statement, _database = self._ready(_statement)
-            _rows = self._rows(_statement, _parameters)
-            return _statement, *self._run(_statement, _parameters, _database, _rows)
+        _statement, _where = self._ready(_statement), self._where()
+        _rows = self._rows(_statement, _parameters)
+        return _statement, *self._run(_statement, _parameters, _where, _rows)
 
-    def _ready(self, statement: Statement) -> tuple[Statement, str]:
-        """A statement once it may run, and the current database; a result that nobody has fetched ends here."""
+    def _ready(self, statement: Statement) -> Statement:
+        """A statement once it may run; a result that nobody has fetched ends here."""
         if type(statement) in WRITES:
             self._refuse_in_transaction(WRITES[type(statement)])
+        if isinstance(statement, CreateModel) and statement.if_not_exists and statement.name in self.catalog().models():
+            return DescribeModel(statement.name)
+        if isinstance(statement, EvaluateModel) and statement.query is not None:
+            self._refuse_in_transaction("EVALUATE MODEL ... ON")
         if isinstance(statement, CreateModel | RetrainModel):
             self._require_possible(statement)
         if isinstance(statement, RetrainModel):  # whatever is promoted meanwhile: one version's query and its options
             statement = replace(statement, version=self.catalog().version(statement.name).version)
-        return statement, self._database()
+        return statement
 
     def _require_possible(self, statement: CreateModel | RetrainModel) -> None:
         """Refuse a name that is taken and an option that is wrong before a query runs or a training begins."""
-        with self._workplace(self._database()) as place:
+        with self._workplace(*self._where()) as place:
             store, name = Catalog(place.cursor, place.database), statement.name
-            if isinstance(statement, CreateModel) and statement.if_not_exists and name in store.models():
-                return
-            values, query, existing = _asked(place, store, statement)
-            _lifecycle.require_new(place.cursor, store, name, existing=existing)
+            values, query, expected = _asked(place, store, statement)
+            _lifecycle.require_expected(place.cursor, store, name, expected)
+            if expected.again is not None:
+                _require_same_schema(store, expected.again, place.schema)
             if query is None:
                 _options.make(BehaviorOptions, values)
             else:
                 _options.require_known(QueryOptions, values)
-                _late("pipeline").require_learnable(place, name, values, existing=existing)
+                _late("pipeline").require_learnable(place, name, values, expected)
 
-    def _run(self, statement: Statement, parameters: object, database: str, rows: Any) -> tuple[str, Any]:  # noqa: ANN401
+    def _run(self, statement: Statement, parameters: object, where: tuple[str, str], rows: Any) -> tuple[str, Any]:  # noqa: ANN401
         """Do what a statement of ours says. Returns the query, with parameters, that shows its result."""
         if isinstance(statement, ShowModels | DescribeModel):
             with self._root.cursor() as cursor:
-                return _show(Catalog(cursor, database), statement)
+                return _show(Catalog(cursor, where[0]), statement)
         unread = rows or nullcontext()  # DuckDB runs nothing else beside rows that are not read to their end
-        with unread, self._workplace(database) as place:
+        with unread, self._workplace(*where) as place:
             if isinstance(statement, ExplainModel) and statement.query is not None:
                 return self._explanation(place, statement), parameters
             return self._result(place, statement, rows)
@@ -363,7 +391,7 @@ class Connection:
         if _relation is None:
             raise StatementError(f"A query with rows is expected, not: {_query}")
         if isinstance(_statement, CreateModel | RetrainModel):
-            with self._workplace(self._database()) as _place:
+            with self._workplace(*self._where()) as _place:
                 _values, *_ = _asked(_place, Catalog(_place.cursor, _place.database), _statement)
             _late("tabular").require_label(_relation.columns, _values.get("label"))
         return _relation.to_arrow_reader(BATCH)
@@ -376,67 +404,75 @@ class Connection:
     def _query_of(self, statement: Statement) -> str | None:
         if isinstance(statement, RetrainModel):
             return self.catalog().version(statement.name, statement.version).query
-        if isinstance(statement, CreateModel) and statement.if_not_exists and statement.name in self.catalog().models():
-            return None
         return statement.query if isinstance(statement, CreateModel | EvaluateModel) else None
 
     @contextmanager
-    def _workplace(self, database: str) -> Iterator[Workplace]:
-        _interruption.check()
+    def _workplace(self, database: str, schema: str) -> Iterator[Workplace]:
         with self._root.cursor() as cursor:
-            cursor.execute(f"USE {identifier(database)}").fetchall()
+            cursor.execute(f"USE {identifier(database)}; {_queries.text('catalog/session')}").fetchall()
             self._cursors.append(cursor)
             try:
-                yield Workplace(cursor, database, self._registry, on_stderr)
+                _interruption.check()
+                yield Workplace(cursor, database, self._registry, on_stderr, schema)
             finally:
                 self._cursors.remove(cursor)
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """A statement that `interrupt` ends; one that came while nothing ran ends nothing."""
+        """A script that `interrupt` ends, however it then fails; one that came while nothing ran ends nothing."""
         self._asked_to_stop.clear()
         try:
             with _interruption.heeding(self._asked_to_stop):
                 yield
-        except _interruption.StoppedError as error:
+        except duckdb.InterruptException:
+            raise
+        except Exception as error:
+            if not self._asked_to_stop.is_set():
+                raise
             raise duckdb.InterruptException("INTERRUPT Error: Interrupted!") from error
 
-    def _database(self) -> str:
-        return str(self._native.execute("SELECT current_database()").fetchall()[0][0])
+    def _where(self) -> tuple[str, str]:
+        """The current database and schema."""
+        database, schema = self._native.execute("SELECT current_database(), current_schema()").fetchall()[0]
+        return str(database), str(schema)
 
     @contextmanager
     def _advised(self, _text: str) -> Iterator[None]:
         """Say how the functions of a model are called where an error of DuckDB's does not."""
-        if found := _MACRO.search(_text):
-            self._warn_of_macro(found["name"])
         try:
             yield
         except duckdb.Error as error:
             advised = self._advice(error, _text)
             if advised is None:
                 raise
-            raise type(error)(advised) from error
+            raise type(error)(plain(advised)) from error
+        if _HIDING.search(_text):
+            self._warn_of_hidden(_text)
 
     def _advice(self, error: duckdb.Error, text: str) -> str | None:
-        with suppress(duckdb.Error, SqlmlError), self._workplace(self._database()) as place:
+        with suppress(duckdb.Error, SqlmlError), self._workplace(*self._where()) as place:
             return _advice.of(error, text, Catalog(place.cursor, place.database))
         return None
 
-    def _require_own_process(self) -> None:
-        if os.getpid() != self._process:
-            raise ModelError(
-                "This connection was opened before the process was forked, and DuckDB's threads did not come along: "
-                "connect in the new process, or start it by spawn (multiprocessing.get_context('spawn'))."
+    def _warn_of_hidden(self, text: str) -> None:
+        """Say once of each macro that it is found before a function of DuckDB's own, where the session looks."""
+        if duckdb.extract_statements(text)[-1].type in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+            return  # whose result is still to be fetched
+        path = "string_split(current_setting('search_path'), ',')"
+        places = "[f.schema_name, f.database_name || '.' || f.schema_name]"
+        is_here = "f.database_name = current_database() AND f.schema_name IN ('main', current_schema())"
+        is_found = f"(f.database_name = 'temp' OR ({is_here}) OR list_has_any({path}, {places}))"
+        found = {
+            str(name)
+            for (name,) in self._native.execute(_queries.text("catalog/shadows", is_found=is_found)).fetchall()
+        }
+        self._hidden, new = found, sorted(found - self._hidden)
+        if new and self.catalog().models():
+            told = (
+                f"The macro {new[0]} has the name of a function of DuckDB's own, which the SQL of models may call: "
+                "while it is found, their features and scores may be other numbers. Choose another name."
             )
-
-    def _warn_of_macro(self, name: str) -> None:
-        with self._workplace(self._database()) as place:
-            if Catalog(place.cursor, place.database).models() and _lifecycle.is_built_in(place.cursor, name):
-                warnings.warn(
-                    f"The macro {name} has the name of a function of DuckDB's own, which the SQL of models may call: "
-                    "while it is there, their features and scores may be other numbers. Choose another name.",
-                    stacklevel=5,
-                )
+            warnings.warn(plain(told), stacklevel=6)
 
     def _refuse_in_transaction(self, what: str) -> None:
         ids = {self._native.execute("SELECT txid_current()").fetchall()[0] for _ in range(2)}
@@ -454,7 +490,7 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
             recipe = Catalog(place.cursor, place.database).version(name, number)
             version = _late("pipeline").retrain(place, recipe, _constants.of(place.cursor, texts), rows)
         case ImportModel(name, path, is_replace):
-            version = _late("archive").read(place, name, path, _lifecycle.Existing.where(is_replace=is_replace))
+            version = _late("archive").read(place, name, path, Expected(may_exist=is_replace))
         case BacktestModel(name, start, end, every):
             parts = (("FROM", start), ("TO", end), ("EVERY", every))
             moments = [_constants.moment(place.cursor, word, text) for word, text in parts]
@@ -464,14 +500,24 @@ def _version(place: Workplace, statement: Statement, rows: Any) -> Version:  # n
 
 def _asked(
     place: Workplace, store: Catalog, statement: CreateModel | RetrainModel
-) -> tuple[dict[str, object], str | None, _lifecycle.Existing]:
-    """The options of the model that a statement makes, its query, and whether it may exist, or must."""
+) -> tuple[dict[str, object], str | None, Expected]:
+    """The options of the model that a statement makes, its query, and what is expected of its name."""
     values = _constants.of(place.cursor, statement.options)
     if isinstance(statement, CreateModel):
-        return values, statement.query, _lifecycle.Existing.where(is_replace=statement.is_replace)
+        return values, statement.query, Expected(may_exist=statement.is_replace or statement.if_not_exists)
     _options.flag("gate", values.pop("gate", False))
     version = store.version(statement.name)
-    return _late("pipeline").recipe_of(version, values), version.query, _lifecycle.Existing.REQUIRED
+    return _late("pipeline").recipe_of(version, values), version.query, Expected(again=version)
+
+
+def _require_same_schema(store: Catalog, version: Version, schema: str) -> None:
+    """The names in the query of a version are those of the schema that was current when it was written."""
+    written = store.fingerprint(version.version_id).get("schema", schema)
+    if version.query is not None and written != schema:
+        raise ModelError(
+            f"The query of model '{version.model}' was written in schema {written}, and the current one is {schema}: "
+            f"it may name other tables here. USE {identifier(written)} first."
+        )
 
 
 def _streams(statement: Statement) -> bool:
@@ -480,17 +526,18 @@ def _streams(statement: Statement) -> bool:
 
 
 def _create(place: Workplace, statement: CreateModel, rows: Any) -> Version:  # noqa: ANN401
-    name, existing = statement.name, _lifecycle.Existing.where(is_replace=statement.is_replace)
-    store = Catalog(place.cursor, place.database)
-    if statement.if_not_exists and name in store.models():
-        return store.version(name)
-    values = _constants.of(place.cursor, statement.options)
+    name, values = statement.name, _constants.of(place.cursor, statement.options)
+    expected = Expected(may_exist=statement.is_replace)
     made: Version
-    if statement.query is None:
-        made = _late("pipeline").create_behavior_model(place, name, values, existing=existing)
-    else:
-        create = _late("pipeline").create_query_model
-        made = create(place, name, values, statement.query, rows, existing=existing)
+    try:
+        if statement.query is None:
+            made = _late("pipeline").create_behavior_model(place, name, values, expected)
+        else:
+            made = _late("pipeline").create_query_model(place, name, values, statement.query, rows, expected)
+    except ExistsError:  # made meanwhile
+        if not statement.if_not_exists:
+            raise
+        made = Catalog(place.cursor, place.database).version(name)
     return made
 
 
@@ -529,6 +576,13 @@ def _values(columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> Que
     return f"FROM (VALUES {listed}) t({', '.join(columns)})", [value for each in rows for value in each]
 
 
+def _statements(script: str) -> Iterator[Statement]:
+    """One after the other, as long as nobody interrupts."""
+    for statement in parse(script):
+        _interruption.check()
+        yield statement
+
+
 def _late(module: str) -> Any:  # noqa: ANN401
     """A module that loads JAX, which is done when a model is made or called, not before."""
     return import_module(f"sqlml.{module}")
@@ -542,7 +596,9 @@ def _load(cursor: duckdb.DuckDBPyConnection, version: Version, asked: str) -> Fo
 def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     """Register the versions of every attached database."""
     with native.cursor() as cursor:
-        query = "SELECT database_name, readonly FROM duckdb_databases() WHERE NOT internal"
+        query = """SELECT database_name, readonly FROM duckdb_databases() WHERE NOT internal
+                   ORDER BY database_name <> current_database()"""
+        holders: dict[str, str] = {}
         for database, is_read_only in cursor.execute(query).fetchall():
             if database.lower() in ("ml", "behavior"):
                 raise CatalogError(f"A database named {database} hides the schema of that name: rename the file.")
@@ -554,10 +610,34 @@ def _register_all(native: duckdb.DuckDBPyConnection, registry: Registry) -> None
             if versions:
                 _lifecycle.require_unhidden(cursor, database)
             for version in versions:
+                holder = holders.setdefault(version.version_id, database)
+                if holder != database:
+                    _warn_of_copy(version, holder)
+                    continue
                 try:
                     registry.register(version)
                 except ModelError as error:
-                    warnings.warn(f"Model '{version.model}' cannot be called. {error}", stacklevel=4)
+                    warnings.warn(plain(f"Model '{version.model}' cannot be called. {error}"), stacklevel=4)
+
+
+def _warn_of_copy(version: Version, holder: str) -> None:
+    warnings.warn(
+        plain(
+            f"The databases {holder} and {version.database} hold the same version {version.version} of model "
+            f"'{version.model}', as copies do. A function of either reads the tables of the current database: "
+            "USE the one that is meant first."
+        ),
+        stacklevel=5,
+    )
+
+
+def _require_own_process(process: int) -> None:
+    if os.getpid() != process:
+        raise ModelError(
+            "This file was opened before the process was forked. DuckDB's threads did not come along, and two "
+            "processes that write one file would damage it. Start the new process by spawn "
+            "(multiprocessing.get_context('spawn')), or connect after the fork alone."
+        )
 
 
 def _key(path: str | Path) -> str:

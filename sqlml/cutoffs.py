@@ -65,8 +65,8 @@ def plan(
             f"{days(horizon)}, which needs at least {days(needed, floor=True)}. Choose a horizon of "
             f"{days(proposed(span))}, or bring older events."
         )
-    older = (as_of - window - i * every for i in range(1, most))
-    cutoffs = [as_of - window, *(c for c in older if window == horizon and c - first >= horizon)]
+    fitting = (span - 2 * horizon) // every if window == horizon else 0
+    cutoffs = [as_of - window - i * every for i in range(max(0, min(fitting, most - 1)) + 1)]
     if is_partial:
         cutoffs = [*cutoffs, *(as_of - part * window for part in PARTS)][:most]
         cutoffs = [as_of, *sorted(cutoffs, reverse=True)]

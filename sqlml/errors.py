@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that steer a terminal, or turn the direction of what follows."""
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Characters that steer a terminal, break a line, or turn the direction of what follows."""
 
 
 class SqlmlError(Exception):
@@ -31,6 +31,10 @@ class ModelError(SqlmlError):
 
 class UnknownError(ModelError):
     """A model or a version that is missing."""
+
+
+class ExistsError(ModelError):
+    """A model that is there already."""
 
 
 class DataError(SqlmlError):

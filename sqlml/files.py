@@ -13,7 +13,7 @@ from sqlml.errors import DataError
 
 LOG = ".wal"
 MARK = slice(8, 12)
-"""Where a DuckDB file says that it is one."""
+"""The place of DuckDB's magic bytes in a file."""
 
 
 @contextmanager
@@ -54,8 +54,22 @@ def _require_no_database(cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
 def _require_no_closed_database(path: Path) -> None:
     if path.suffix == LOG and path.with_suffix("").exists():
         raise DataError(f"{path} would be taken for the log of the database {path.stem}: name another file.")
-    if path.is_file():
-        with path.open("rb") as file:
-            head = file.read(MARK.stop)
-        if head[MARK] == b"DUCK":
-            raise DataError(f"{path} is a DuckDB database: move it away, or name another file.")
+    if path.is_file() and _is_database(path):
+        raise DataError(f"{path} is a DuckDB database: move it away, or name another file.")
+
+
+def require_database(path: Path) -> None:
+    """Check that a file which is there is one that keeps what is written: DuckDB opens data files as views in memory.
+
+    Raises:
+        DataError: It is not.
+    """
+    if path.is_file() and path.stat().st_size and not _is_database(path):
+        raise DataError(
+            f"{path} is no DuckDB database, and keeps nothing that is written: name another file, e.g. shop.duckdb."
+        )
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(MARK.stop)[MARK] == b"DUCK"

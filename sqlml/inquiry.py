@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from sqlml import behavior, catalog, encoding, evaluation, queries, reading, registry, tabular, targets
+from sqlml import behavior, catalog, encoding, evaluation, lifecycle, queries, reading, registry, tabular, targets
 from sqlml.catalog import Catalog, Version
 from sqlml.errors import DataError, ModelError, did_you_mean, first_line
 from sqlml.evaluation import HeldOut
@@ -38,6 +38,7 @@ def evaluate(place: Workplace, name: str, number: int | None, rows: pa.RecordBat
         raise ModelError(
             f"A recommender is judged by the next step of every customer: EVALUATE MODEL {name}, without a query."
         )
+    lifecycle.require_unhidden(place.cursor, place.database)
     place.registry.register(version)
     given = tabular.load(place.cursor, rows, ARROW)
     with store.snapshot():

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +14,7 @@ import duckdb
 
 from sqlml import queries
 from sqlml.catalog import ROLLED_BACK, Catalog, Version
-from sqlml.errors import ModelError, SqlmlError, UnknownError
+from sqlml.errors import ExistsError, ModelError, SqlmlError, UnknownError
 from sqlml.registry import Registry
 
 if TYPE_CHECKING:
@@ -35,25 +34,61 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a statement runs: a cursor of its own, the database it writes to, the owner of its functions."""
+    """Where a statement runs: a cursor of its own, the database it writes to, the owner of its functions.
+
+    `schema` is where the query of the statement finds its tables first.
+    """
 
     cursor: duckdb.DuckDBPyConnection
     database: str
     registry: Registry
     progress: Progress
+    schema: str = "main"
 
 
-class Existing(Enum):
-    """What becomes of a statement where a model of its name exists."""
+@dataclass(frozen=True)
+class Expected:
+    """What has to hold of a model's name when a statement begins, and still when it writes.
 
-    REFUSED = "CREATE"
-    ALLOWED = "CREATE OR REPLACE"
-    REQUIRED = "RETRAIN"
+    Attributes:
+        may_exist: Whether a model of that name may be there, as CREATE OR REPLACE says.
+        again: The version that RETRAIN trains again: its model must still have it.
+        is_gated: Whether the new version was compared with that one, which must then still be the promoted one.
+    """
 
-    @classmethod
-    def where(cls, *, is_replace: bool) -> Existing:
-        """For a statement that makes a model, with or without OR REPLACE."""
-        return cls.ALLOWED if is_replace else cls.REFUSED
+    may_exist: bool = False
+    again: Version | None = None
+    is_gated: bool = False
+
+    @property
+    def rival(self) -> Version | None:
+        """The version that a gate compares with."""
+        return self.again if self.is_gated else None
+
+    def require(self, store: Catalog, name: str) -> None:
+        """Check it.
+
+        Raises:
+            ExistsError: The model exists, and must not.
+            ModelError: The version that is trained again was dropped, or its model renamed or, with a gate, changed.
+        """
+        if self.again is None:
+            if not self.may_exist and name in store.models():
+                raise ExistsError(
+                    f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it."
+                )
+            return
+        now = store.version_with(self.again.version_id)
+        if now.model != name:
+            raise ModelError(
+                f"Model '{name}' was renamed to '{now.model}' meanwhile. Nothing was written: run it again."
+            )
+        promoted = store.version(name)
+        if self.is_gated and promoted.version_id != now.version_id:
+            raise ModelError(
+                f"Version {promoted.version} of model '{name}' was promoted meanwhile, and the gate compared with "
+                f"version {now.version}. Nothing was written: run it again."
+            )
 
 
 @contextmanager
@@ -105,7 +140,7 @@ def rename(place: Workplace, name: str, new_name: str) -> Version:
     with store.transaction():
         version = store.version(name)
         wanted = [new_name + function.removeprefix(name) for function in store.function_names(version)]
-        require_free(place.cursor, store, new_name, wanted, existing=Existing.REFUSED)
+        require_free(place.cursor, store, new_name, wanted, Expected())
         store.rename(version, new_name)
     return replace(version, model=new_name)
 
@@ -137,29 +172,26 @@ def _beside(store: Catalog, name: str, number: int) -> Version:
     return version
 
 
-def require_new(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, *, existing: Existing) -> None:
-    """Check that a model of this name may be made.
+def require_expected(cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, expected: Expected) -> None:
+    """Check that models may be changed, and that what is expected of this name holds.
 
     Raises:
-        ModelError: The database is read-only, a macro hides a function of DuckDB's, or the model exists, or does not.
+        ModelError: The database is read-only, a macro hides a function of DuckDB's, or it does not hold.
     """
     require_writable(cursor)
     require_unhidden(cursor, store.database)
-    if existing is Existing.REQUIRED:
-        store.require(name)
-    if existing is Existing.REFUSED and name in store.models():
-        raise ModelError(f"There is a model '{name}' already. OR REPLACE adds a version to it; DROP MODEL removes it.")
+    expected.require(store, name)
 
 
 def require_free(
-    cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, wanted: Sequence[str], *, existing: Existing
+    cursor: duckdb.DuckDBPyConnection, store: Catalog, name: str, wanted: Sequence[str], expected: Expected
 ) -> None:
     """Check every name that a model would take, before anything is done.
 
     Raises:
         ModelError: The database is read-only, the model exists, or a function of that name does.
     """
-    require_new(cursor, store, name, existing=existing)
+    require_expected(cursor, store, name, expected)
     _require_callable(cursor, name, wanted)
     owned = store.owned_functions(name)
     for function in wanted:
@@ -180,7 +212,8 @@ def require_unhidden(cursor: duckdb.DuckDBPyConnection, database: str) -> None:
     Raises:
         ModelError: A macro of the user's has the name of one.
     """
-    rows = cursor.execute(queries.text("catalog/shadows"), {"database": database}).fetchall()
+    is_found = f"f.database_name = {queries.literal(database)} AND f.schema_name = 'main'"
+    rows = cursor.execute(queries.text("catalog/shadows", is_found=is_found)).fetchall()
     if rows:
         macro = rows[0][0]
         raise ModelError(
@@ -202,14 +235,6 @@ def _require_callable(cursor: duckdb.DuckDBPyConnection, name: str, wanted: Sequ
             )
 
 
-def is_built_in(cursor: duckdb.DuckDBPyConnection, function: str) -> bool:
-    """Whether DuckDB has a function of this name."""
-    query = (
-        "SELECT count(*) > 0 FROM duckdb_functions() WHERE database_name = 'system' AND lower(function_name) = lower(?)"
-    )
-    return bool(cursor.execute(query, [function]).fetchall()[0][0])
-
-
 def require_writable(cursor: duckdb.DuckDBPyConnection) -> None:
     """Check that models of the current database can be changed.
 
@@ -225,7 +250,7 @@ def _promote(place: Workplace, store: Catalog, find: Callable[[], Version], reas
     require_writable(place.cursor)
     with store.transaction():
         version = find()
-        require_free(place.cursor, store, version.model, store.function_names(version), existing=Existing.REQUIRED)
+        require_free(place.cursor, store, version.model, store.function_names(version), Expected(may_exist=True))
         place.registry.register(version)
         store.promote(version, reason)
     return version

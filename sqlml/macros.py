@@ -151,9 +151,7 @@ def _segment_names(new: NewVersion) -> dict[str, str]:
 def of_row_segments(new: NewVersion) -> Iterator[str]:
     """The statements that make the macros of segments of rows."""
     internal = catalog.internal_macros(new.version_id)
-    yield queries.text(
-        "functions/inputs", known=queries.any_known(new.encoder.sources), fields=fields(new.encoder), **internal
-    )
+    yield queries.text("functions/inputs", known=_answerable(new.encoder), fields=fields(new.encoder), **internal)
     formula = f"{registry.udf_name('segment', new.version_id)}(ml.{internal['inputs']}({ROW}))"
     public = {part: _name(new, new.model + suffix)
               for part, suffix in (("main", ""), ("name", "_name"), ("predict", catalog.PREDICT))}  # fmt: skip
@@ -217,7 +215,7 @@ def of_query(
     if not target.levels:
         yield from _intervals(new, conformal)
     values = [f"{ROW}.{identifier(source)}::VARCHAR" for source in new.encoder.sources]
-    known = queries.any_known(new.encoder.sources)
+    known = _answerable(new.encoder)
     yield queries.text("functions/inputs", known=known, fields=fields(new.encoder), **internal)
     inputs = f"ml.{internal['inputs']}({ROW})"
     yield _explain(new, f"ml.{internal['explanation']}", values, inputs, known)
@@ -240,12 +238,17 @@ def _name(new: NewVersion, function: str) -> str:
     return catalog.placeholder(new.version_id, function.removeprefix(new.model))
 
 
+def _answerable(encoder: Encoder) -> str:
+    """Whether a row gets an answer; an error under settings of the session that give the SQL another meaning."""
+    return f"(ml.settings_fit() AND {queries.any_known(encoder.sources)})"
+
+
 def _formula(new: NewVersion, task: Task, calibration: Calibration) -> str:
     """The answer to a row: a call of the UDF; of a linear model with one output plain SQL, which needs no Python."""
     inputs = f"ml.{catalog.internal_macros(new.version_id)['inputs']}({ROW})"
     if new.options.method not in ("logistic", "linear") or new.encoder.target.kind == "classes":
         return f"{registry.udf_name(task.functions[0].kind, new.version_id)}({inputs})"
-    known, formula = queries.any_known(new.encoder.sources), linear_sql(new.encoder, new.weights, calibration)
+    known, formula = _answerable(new.encoder), linear_sql(new.encoder, new.weights, calibration)
     return f"CASE WHEN {known} THEN {formula} END"
 
 

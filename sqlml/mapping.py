@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -356,7 +357,8 @@ def _relation(cursor: duckdb.DuckDBPyConnection, name: str) -> _Relation:
     if reader:
         if "*" not in name and not path.exists():
             raise DataError(f"There is no file {name}.")
-        sql = f"{reader}({literal(str(path.resolve()))})"
+        place = str(path.resolve())
+        sql = f"{reader}({literal(glob.escape(place) if path.exists() else place)})"
     else:
         sql = name if "." in name or name.startswith('"') else f"main.{identifier(name)}"
         if sql.replace('"', "").lower().startswith("behavior."):

@@ -35,7 +35,9 @@ class ModelOptions:
     """How to learn: the options of every model."""
 
     method: str = option("net", "How to learn: net or logistic (for numbers: linear).", is_tunable=True)
-    members: int = option(8, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1, methods=NETS)
+    members: int = option(
+        8, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1, maximum=256, methods=NETS
+    )
     width: int = option(32, "Units of the hidden layer.", is_tunable=True, minimum=1, maximum=4096, methods=NETS)
     bins: int = option(
         12, "Bins of the piecewise-linear encoding of a number.", is_tunable=True, minimum=2, methods=NETS
@@ -54,8 +56,10 @@ class ModelOptions:
     weight_decay: float = option(
         0.1, "Weight decay of AdamW.", is_tunable=True, minimum=0, methods=(*DESCENT, "gru4rec", "sasrec")
     )
-    batch_size: int = option(1024, "Rows in a mini-batch.", is_tunable=True, minimum=1, methods=NETS)
-    epochs: int = option(60, "At most so many passes over the training rows.", is_tunable=True, minimum=1, methods=NETS)
+    batch_size: int = option(1024, "Rows in a mini-batch.", is_tunable=True, minimum=1, maximum=2**20, methods=NETS)
+    epochs: int = option(
+        60, "At most so many passes over the training rows.", is_tunable=True, minimum=1, maximum=10**5, methods=NETS
+    )
     patience: int = option(
         4, "Stop after so many passes without improvement.", is_tunable=True, minimum=1, methods=NETS
     )
@@ -68,7 +72,7 @@ class ModelOptions:
         None, "Keep the newest so many versions, and the promoted one. Default: all.", minimum=1
     )
     max_examples: int = option(1_000_000, EXAMPLES, minimum=1_000)
-    folds: int = option(3, "Folds for early stopping and calibration.", minimum=2, tasks=LABELLED)
+    folds: int = option(3, "Folds for early stopping and calibration.", minimum=2, maximum=100, tasks=LABELLED)
     threshold: float = option(
         0.5,
         "Of two classes: the probability from which a row counts as positive.",
@@ -156,7 +160,9 @@ class BehaviorOptions(ModelOptions):
     every: str | None = option(
         None, "Distance between training cut-offs. Default: the horizon.", kind=INTERVAL, tasks=(*LABELLED, "segment")
     )
-    max_cutoffs: int = option(4, "At most so many training cut-offs.", minimum=1, tasks=(*LABELLED, "segment"))
+    max_cutoffs: int = option(
+        4, "At most so many training cut-offs.", minimum=1, maximum=1000, tasks=(*LABELLED, "segment")
+    )
 
 
 @dataclass(frozen=True)
@@ -168,12 +174,16 @@ class QueryOptions(ModelOptions):
         "How to learn: net, logistic (for numbers: linear), or auto: the linear one where it is level.",
         is_tunable=True,
     )
-    members: int = option(16, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1, methods=NETS)
+    members: int = option(
+        16, "Members of the parameter-efficient ensemble.", is_tunable=True, minimum=1, maximum=256, methods=NETS
+    )
     learning_rate: float = option(
         4e-3, "Peak learning rate of AdamW.", is_tunable=True, minimum=1e-6, maximum=1, methods=DESCENT
     )
-    batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1, methods=NETS)
-    epochs: int = option(80, "At most so many passes over the training rows.", is_tunable=True, minimum=1, methods=NETS)
+    batch_size: int = option(256, "Rows in a mini-batch.", is_tunable=True, minimum=1, maximum=2**20, methods=NETS)
+    epochs: int = option(
+        80, "At most so many passes over the training rows.", is_tunable=True, minimum=1, maximum=10**5, methods=NETS
+    )
     patience: int = option(
         5, "Stop after so many passes without improvement.", is_tunable=True, minimum=1, methods=NETS
     )
@@ -202,7 +212,7 @@ class QueryOptions(ModelOptions):
         choices=("grid", "random", "none"),
         tasks=LABELLED,
     )
-    trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1, tasks=LABELLED)
+    trials: int = option(12, "Recipes that search = 'random' draws.", minimum=1, maximum=1000, tasks=LABELLED)
     budget: str | None = option(
         None, "Begin no further recipe after this long, e.g. 5 minutes.", kind=INTERVAL, tasks=LABELLED
     )

@@ -45,7 +45,7 @@ from sqlml.catalog import MAP_INPUTS, MAP_SEGMENTS, SILENCE, Catalog, Gate, NewV
 from sqlml.conformal import Conformal
 from sqlml.encoding import Dropped
 from sqlml.errors import ModelError, OptionError
-from sqlml.lifecycle import Existing, Workplace
+from sqlml.lifecycle import Expected, Workplace
 from sqlml.methods import bgnbd
 from sqlml.methods.base import Forward as MethodForward
 from sqlml.methods.base import State, Weights, part
@@ -70,31 +70,29 @@ FEW_CUSTOMERS = 50
 PACKAGES = ("sqlml", "duckdb", "jax", "flax", "optax", "numpy", "scipy")
 
 
-def create_behavior_model(
-    place: Workplace, name: str, values: Mapping[str, object], *, existing: Existing, rival: Version | None = None
-) -> Version:
+def create_behavior_model(place: Workplace, name: str, values: Mapping[str, object], expected: Expected) -> Version:
     """Train a behaviour model, rehearse it, store and promote it, register its functions.
 
     Args:
         place: Where it runs.
         name: The model.
         values: Options that differ from their defaults.
-        existing: Whether a model of that name may exist, or must.
-        rival: A version whose recipe must not be better in the rehearsal, or the new one is not promoted.
+        expected: What must hold of the name; with a gate, the recipe of the version before must not be better in the
+            rehearsal, or the new version is not promoted.
 
     Raises:
         SqlmlError: Anything that keeps the model from being made; nothing has then been written.
     """
-    started = time.monotonic()
+    started, rival = time.monotonic(), expected.rival
     chosen = options.make(BehaviorOptions, values)
     planning.require_meant(name, values)
     store = Catalog(place.cursor, place.database)
     task = planning.require_learnable(chosen)
     if task is not None:
         require_used(chosen, values, task)
-    _require_free(place, store, name, task, existing=existing)
+    _require_free(place, store, name, task, expected)
     if task is RECOMMEND:
-        return _create_recommender(place, store, name, chosen, existing=existing, is_gated=rival is not None)
+        return _create_recommender(place, store, name, chosen, expected)
     with store.snapshot(), place.progress(f"Training {name}") as stage:
         plan = planning.of(place.cursor, chosen)
         recipe, calendar = plan.recipe, plan.calendar
@@ -102,7 +100,7 @@ def create_behavior_model(
         fingerprint = _fingerprint(place.cursor, plan.known)
         if rival is not None and _is_unchanged(store, rival, chosen, fingerprint):
             return rival
-        _require_free(place, store, name, recipe.task, existing=existing)
+        _require_free(place, store, name, recipe.task, expected)
         before = _test(place.cursor, _rival(place.cursor, rival, plan), stage) if rival else None
         tested = _test(place.cursor, plan, stage)
         plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, options=tested.options))
@@ -146,14 +144,14 @@ def create_behavior_model(
         moves=trained.moves,
     )
     statements = list(macros.of_behavior(new, recipe.source.frame, _conformal(plan, tested, trained, new)))
-    return _publish(place, store, new, statements, existing=existing)
+    return _publish(place, store, new, statements, expected)
 
 
 def _create_recommender(
-    place: Workplace, store: Catalog, name: str, chosen: BehaviorOptions, *, existing: Existing, is_gated: bool
+    place: Workplace, store: Catalog, name: str, chosen: BehaviorOptions, expected: Expected
 ) -> Version:
     started = time.monotonic()
-    if is_gated:
+    if expected.is_gated:
         raise OptionError(
             "A recommender is tested on the next step of customers, and has no gate. Retrain without gate."
         )
@@ -184,7 +182,7 @@ def _create_recommender(
         functions=RECOMMEND.named(name),
     )
     statements = list(macros.of_recommender(new, source, chosen.candidates))
-    return _publish(place, store, new, statements, existing=existing)
+    return _publish(place, store, new, statements, expected)
 
 
 def _fingerprint(cursor: duckdb.DuckDBPyConnection, known: Facts) -> dict[str, object]:
@@ -231,13 +229,13 @@ def _conformal(plan: Plan, tested: Tested, trained: Run, new: NewVersion) -> Con
     return found
 
 
-def _require_free(place: Workplace, store: Catalog, name: str, task: Task | None, *, existing: Existing) -> None:
+def _require_free(place: Workplace, store: Catalog, name: str, task: Task | None, expected: Expected) -> None:
     """Check the names that a model of the task would take; where it is not known yet, that of the model."""
     functions = [function for _, function, _ in task.named(name)] if task else []
-    lifecycle.require_free(place.cursor, store, name, functions, existing=existing)
+    lifecycle.require_free(place.cursor, store, name, functions, expected)
 
 
-def require_learnable(place: Workplace, name: str, values: Mapping[str, object], *, existing: Existing) -> None:
+def require_learnable(place: Workplace, name: str, values: Mapping[str, object], expected: Expected) -> None:
     """Check what can be checked of a query model before its query runs.
 
     Raises:
@@ -247,7 +245,7 @@ def require_learnable(place: Workplace, name: str, values: Mapping[str, object],
     task = tabular.require_learnable(recipes)
     if task is not None:
         require_used(recipes[0], values, task, [recipe.method for recipe in recipes])
-    _require_free(place, Catalog(place.cursor, place.database), name, task, existing=existing)
+    _require_free(place, Catalog(place.cursor, place.database), name, task, expected)
 
 
 def create_query_model(
@@ -256,9 +254,7 @@ def create_query_model(
     values: Mapping[str, object],
     query: str,
     rows: pa.RecordBatchReader,
-    *,
-    existing: Existing,
-    rival: Version | None = None,
+    expected: Expected,
 ) -> Version:
     """Train a model on the rows of a query, test it on rows held out, store and promote it, register its functions.
 
@@ -268,22 +264,20 @@ def create_query_model(
         values: Options that differ from their defaults.
         query: The text that gives the rows, for the record.
         rows: A reader of the rows, a column of them the label.
-        existing: Whether a model of that name may exist, or must.
-        rival: A version whose recipe must not be better on the held-out rows, or the new one is not promoted.
+        expected: What must hold of the name; with a gate, the recipe of the version before must not be better on the
+            held-out rows, or the new version is not promoted.
 
     Raises:
         SqlmlError: Anything that keeps the model from being made; nothing has then been written.
     """
-    started = time.monotonic()
+    started, rival = time.monotonic(), expected.rival
     recipes = search.plan(values)
     asked = recipes[0]
     budget = planning.interval(place.cursor, "budget", asked.budget, datetime.now())
     store = Catalog(place.cursor, place.database)
     types = tabular.load(place.cursor, rows)
     if asked.task == SEGMENT.name:
-        return _create_row_segments(
-            place, store, name, asked, values, types, query, existing=existing, is_gated=rival is not None
-        )
+        return _create_row_segments(place, store, name, asked, values, types, query, expected)
     target = tabular.target_of(place.cursor, types, asked)
     checksum = queries.checksum(place.cursor, tabular.ROWS)
     if rival is not None and len(recipes) == 1 and _is_unchanged(store, rival, asked, {"checksum": checksum}):
@@ -291,7 +285,7 @@ def create_query_model(
     given, drawn = tabular.draw(place.cursor, types, asked, target)
     task = QUERY_TASKS[target.kind]
     require_used(asked, values, task, [recipe.method for recipe in recipes])
-    _require_free(place, store, name, task, existing=existing)
+    _require_free(place, store, name, task, expected)
     with place.progress(f"Training {name}") as stage:
         seconds = budget.total_seconds() if budget else math.inf
         before = tabular.learn(place.cursor, types, target, [_like(rival, asked)], seconds, stage) if rival else None
@@ -309,7 +303,7 @@ def create_query_model(
         encoder=learned.encoder,
         input_sql=macros.fields(learned.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint={**given, "rows_learnt_from": learned.n_rows, "checksum": checksum},
+        fingerprint={**given, "rows_learnt_from": learned.n_rows, "checksum": checksum, "schema": place.schema},
         seconds=time.monotonic() - started,
         weights=weights,
         features=_features(learned.encoder, learned.dropped, learned.readings),
@@ -323,7 +317,7 @@ def create_query_model(
         functions=task.named(name),
     )
     statements = macros.of_query(new, task, chosen, types[str(chosen.label)], learned.calibration, learned.conformal)
-    return _publish(place, store, new, list(statements), existing=existing)
+    return _publish(place, store, new, list(statements), expected)
 
 
 def _create_row_segments(
@@ -334,12 +328,10 @@ def _create_row_segments(
     values: Mapping[str, object],
     types: Mapping[str, str],
     query: str,
-    *,
-    existing: Existing,
-    is_gated: bool,
+    expected: Expected,
 ) -> Version:
     started, task = time.monotonic(), QUERY_TASKS["segment"]
-    if is_gated:
+    if expected.is_gated:
         raise OptionError("Segments of rows have no later to be judged by, and so no gate. Retrain without gate.")
     require_used(asked, values, task)
     given, drawn = tabular.draw(place.cursor, types, asked)
@@ -357,7 +349,7 @@ def _create_row_segments(
         encoder=found.encoder,
         input_sql=macros.fields(found.encoder),
         packages={package: package_version(package) for package in PACKAGES},
-        fingerprint=given,
+        fingerprint={**given, "schema": place.schema},
         seconds=time.monotonic() - started,
         weights={**_weights(found.state, Calibration()), BACKGROUND: found.background, **found.drawn},
         features=_features(found.encoder, learned.dropped, learned.readings),
@@ -368,7 +360,7 @@ def _create_row_segments(
         segments=found.rows,
         profiles=found.profiles,
     )
-    return _publish(place, store, new, list(macros.of_row_segments(new)), existing=existing)
+    return _publish(place, store, new, list(macros.of_row_segments(new)), expected)
 
 
 def _row_numbers_so_far(store: Catalog, name: str) -> str | None:
@@ -393,11 +385,11 @@ def retrain(
         The new version; with a gate, the same one where neither options nor data have changed.
     """
     name, changed = version.model, dict(values)
-    rival = version if options.flag("gate", changed.pop("gate", False)) else None
+    expected = Expected(again=version, is_gated=options.flag("gate", changed.pop("gate", False)))
     recipe = recipe_of(version, changed)
     if rows is None:
-        return create_behavior_model(place, name, recipe, existing=Existing.REQUIRED, rival=rival)
-    return create_query_model(place, name, recipe, str(version.query), rows, existing=Existing.REQUIRED, rival=rival)
+        return create_behavior_model(place, name, recipe, expected)
+    return create_query_model(place, name, recipe, str(version.query), rows, expected)
 
 
 def recipe_of(version: Version, changed: Mapping[str, object]) -> dict[str, object]:
@@ -429,6 +421,7 @@ def backtest(place: Workplace, name: str, start: str, end: str, every: str) -> V
     """
     store = Catalog(place.cursor, place.database)
     lifecycle.require_writable(place.cursor)
+    lifecycle.require_unhidden(place.cursor, place.database)
     version = store.version(name)
     if not isinstance(version.options, BehaviorOptions):
         raise ModelError(
@@ -580,7 +573,7 @@ def _gate(rival: Version | None, old: Tested | Learned | None, new: Tested | Lea
 
 
 def _publish(
-    place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], *, existing: Existing
+    place: Workplace, store: Catalog, new: NewVersion, statements: Sequence[str], expected: Expected
 ) -> Version:
     """Names are checked once more: a training is long enough for others to take them."""
     interruption.check()
@@ -589,7 +582,7 @@ def _publish(
         new = dataclasses.replace(new, rows_per_second=_rows_per_second(new))
     names = [function for _, function, _ in new.functions]
     with lifecycle.storing(place, store, new.as_version(0, place.database)):
-        lifecycle.require_free(place.cursor, store, new.model, names, existing=existing)
+        lifecycle.require_free(place.cursor, store, new.model, names, expected)
         version = store.insert(new, statements)
         store.prune(store.version(new.model), new.options.versions_kept)
     return version

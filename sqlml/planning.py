@@ -181,7 +181,11 @@ def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str,
         OptionError: There are none, too many, or the horizon after one of them is not over.
     """
     first, last = (_moment(cursor, "FROM ... TO", text) for text in (start, end))
-    interval(cursor, "EVERY", every, first)
+    step = interval(cursor, "EVERY", every, first)
+    if step is not None and (last - first) / step > 2 * MOST_MOMENTS:  # a month has the days that it has: not exact
+        raise OptionError(
+            f"EVERY {every} from {first} to {last} is more than {MOST_MOMENTS} cut-offs, each a training."
+        )
     query = "SELECT generate_series($1::TIMESTAMP, $2::TIMESTAMP, $3::INTERVAL)"
     found: list[datetime] = cursor.execute(query, [first, last, every]).fetchall()[0][0]
     over = plan.calendar.as_of - plan.calendar.horizon

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
+
+import duckdb
 
 _HEADER = re.compile(r"^-- sql/(?P<path>\S+): (?P<purpose>.*?)(?:\s{2,}needs: (?P<needs>.*))?$")
 _PIECE = re.compile(r"\{(\w+)\}")
@@ -25,9 +27,13 @@ _READS = re.compile(r"\bFROM history\b")
 _WINDOW = re.compile(r"_(\d+)d(?=_|$)")
 READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 """Queries that change nothing."""
-_WRITING = re.compile(r"\b(INSERT\s+INTO|DELETE\s+FROM|UPDATE\s+\S+\s+SET|MERGE\s+INTO)\b", re.IGNORECASE)
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-APOSTROPHE = r"'\1"
+WRITING = {"insert", "update", "delete", "merge"}
+"""First words of statements that change data."""
+FORMULA, APOSTROPHE = r"^([=+@\t\r\n-])", r"'\1"
+_PLAIN_VALUE = re.compile(
+    r"(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|DECIMAL|FLOAT|DOUBLE|BOOLEAN|DATE|TIME|INTERVAL)\b|TIMESTAMP"
+)
+"""Types whose texts are no formulas; those with brackets begin with one."""
 MONEY = "DECIMAL(38, 8)"
 """Amounts up to 1e15 in hundred-millionths; a sum of 1e15 of them fits."""
 KEY, AS_OF, STRUCT, MOMENT, ROW, CUSTOMER = (f"__sqlml_{word}" for word in ("key", "as_of", "x", "t", "row", "arg"))
@@ -101,11 +107,15 @@ def tree(operator: str, terms: Sequence[str]) -> str:
 def without_formulas(select: str, columns: Mapping[str, str]) -> str:
     """A query whose texts no spreadsheet takes for a formula: those that begin like one get an apostrophe before it.
 
-    `columns` are its names and types; numbers stay as they are.
+    `columns` are its names and types. Names of columns are such texts too; numbers and times stay as they are.
     """
-    texts = [identifier(name) for name, kind in columns.items() if kind == "VARCHAR" or kind.startswith("ENUM(")]
-    quoted = ", ".join(f"regexp_replace({name}, '^([=+@\\t\\r-])', {literal(APOSTROPHE)}) AS {name}" for name in texts)
-    return f"SELECT * REPLACE ({quoted}) FROM ({select})" if texts else select
+    listed = []
+    for name, kind in columns.items():
+        value = identifier(name)
+        if not _PLAIN_VALUE.match(kind):
+            value = f"regexp_replace({value}::VARCHAR, '{FORMULA}', {literal(APOSTROPHE)})"
+        listed.append(f"{value} AS {identifier(re.sub(FORMULA, APOSTROPHE, name))}")
+    return f"SELECT {', '.join(listed)} FROM ({select})"
 
 
 def any_known(columns: Sequence[str]) -> str:
@@ -126,13 +136,22 @@ def nodes(tree: object) -> Iterator[Mapping[str, Any]]:
 def writes(cursor: Any, query: str) -> bool:  # noqa: ANN401
     """Whether a query changes data, in a common table expression; `cursor` is any DuckDB connection.
 
-    DuckDB writes no tree of a PIVOT: there each word is looked at that is no name in quotes.
+    DuckDB gives no tree of a PIVOT: there each of its words counts that stands in no quotes and no comment.
     """
     parsed = json.loads(cursor.execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0])
     if parsed["error"]:
-        return bool(_WRITING.search(_QUOTED.sub("", query)))
+        return bool(WRITING & {word.lower() for word in _words(query)})
     kinds = {str(node.get("type")) for node in nodes(parsed) if str(node.get("type")).endswith("_NODE")}
     return not kinds <= READING
+
+
+def _words(query: str) -> Iterator[str]:
+    """The keywords and bare names of a query."""
+    source = query.encode()
+    starts = [(start, kind.name) for start, kind in duckdb.tokenize(query)]
+    for (start, kind), (end, _) in pairwise([*starts, (len(source), "")]):
+        if kind in ("keyword", "identifier"):
+            yield source[start:end].decode().strip()
 
 
 def checksum(cursor: Any, relation: str) -> str:  # noqa: ANN401
@@ -338,18 +357,29 @@ def attribute_of(name: str) -> str:
 def _customers(frame: Frame, utc: str) -> str:
     known = frame.behavior.customers
     given = {name: frame.read.get(name, (known[name], attribute_of(name))) for name in frame.attributes}
+    if utc == STORED:
+        typed = [name for name in given if name not in frame.read and not _is_time(known[name])]
+        given |= {name: (known[name], _of_type(name, known[name])) for name in typed}
     columns = ", ".join(_attribute(name, *each, utc) for name, each in given.items())
     variant = "customers_valid_from" if "valid_from" in known else "customers"
     return text(f"binding/{variant}", attributes=columns, valid_from=utc.format("c.valid_from"))
 
 
+def _of_type(name: str, type_name: str) -> str:
+    return f"ml.of_type({attribute_of(name)}, {literal(name)}, {literal(type_name)})"
+
+
+def _is_time(type_name: str) -> bool:
+    return type_name == "DATE" or type_name.startswith("TIMESTAMP")
+
+
 def _attribute(name: str, type_name: str, column: str, utc: str) -> str:
     """A date becomes its age in days, NULL while it lies after as_of; everything else stays as it is."""
     if "TIME ZONE" in type_name:
-        column = f"({column} AT TIME ZONE 'UTC')"
-    elif type_name == "DATE" or type_name.startswith("TIMESTAMP"):
+        column = utc.format(f"({column} AT TIME ZONE 'UTC')")
+    elif _is_time(type_name):
         column = utc.format(column)
-    if type_name == "DATE" or type_name.startswith("TIMESTAMP"):
+    if _is_time(type_name):
         age = f"((epoch(s.as_of) - epoch({column})) / 86400)::FLOAT"
         return f"CASE WHEN {column} <= s.as_of THEN {age} END AS {identifier(f'customer.{name}')}"
     return f"{column} AS {identifier(f'customer.{name}')}"

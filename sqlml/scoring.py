@@ -162,6 +162,11 @@ def _tell_of_another(job: Job, state: dict[str, Any]) -> None:
 def _require_each_once(con: Connection, relation: str, job: Job) -> None:
     query = f"SELECT count(*), count(DISTINCT customer_id) FROM {relation}"
     rows, customers = con.execute(query).fetchall()[0]
+    if rows > customers == job.customers:
+        raise DataError(
+            f"{rows:,} scores of {customers:,} customers: behavior.customers has several rows of a customer, which "
+            "`sqlml check` shows. What stood there before stands. Score again once each has one."
+        )
     if not rows == customers == job.customers:
         raise DataError(
             f"{rows:,} scores of {customers:,} of {job.customers:,} customers: did another run write there at the same "
@@ -256,7 +261,7 @@ class File:
     """A .parquet, .csv or .json file; the parts wait in a folder beside it."""
 
     def __init__(self, con: Connection, path: Path, no_formulas: bool = False) -> None:
-        self._con, self._path, self._has_formulas = con, path, not no_formulas
+        self._con, self._path, self._no_formulas = con, path, no_formulas
         self._folder = path.with_name(f"{path.name}.{SUFFIX}")
         if not path.parent.is_dir():
             raise DataError(f"There is no folder {path.parent} to write {path.name} to.")
@@ -299,7 +304,7 @@ class File:
         except (duckdb.IOException, duckdb.InvalidInputException) as error:
             raise DataError(f"A part in {self._folder} cannot be read: remove the folder and score again.") from error
         select = f"FROM {parts}"
-        if not self._has_formulas and self._path.suffix.lower() == ".csv":
+        if self._no_formulas and self._path.suffix.lower() == ".csv":
             columns = {name: str(kind) for name, kind, *_ in self._con.native.execute(f"DESCRIBE {select}").fetchall()}
             select = without_formulas(select, columns)
         self._write(select, self._path)

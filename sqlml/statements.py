@@ -492,4 +492,6 @@ class _Parser:
         number = before.count("\n") + 1
         column = len(before) - before.rfind("\n") - 1
         lines = self._source.decode().split("\n")
-        return StatementError(f"Line {number}: {message}.\n{lines[number - 1]}\n{' ' * column}^\nThe form is: {form}")
+        return StatementError(
+            f"Line {number}: {message}.\n{lines[number - 1].rstrip()}\n{' ' * column}^\nThe form is: {form}"
+        )

@@ -15,7 +15,7 @@ import duckdb
 import sqlml
 from sqlml.errors import DataError, plain
 from sqlml.files import whole
-from sqlml.queries import identifier, literal, without_formulas
+from sqlml.queries import identifier, literal, without_formulas, writes
 from sqlml.statements import (
     BacktestModel,
     CreateModel,
@@ -57,13 +57,20 @@ def format_of(output: Path | None) -> Format:
 
 def only_reads(script: str) -> bool:
     """Whether a script can run on a file opened read-only, beside others that read it."""
-    kinds = duckdb.StatementType
     return all(
-        all(found.type in (kinds.SELECT, kinds.EXPLAIN) for found in duckdb.extract_statements(statement.text))
+        all(map(_only_reads, duckdb.extract_statements(statement.text)))
         if isinstance(statement, Foreign)
         else isinstance(statement, (ShowModels, DescribeModel, EvaluateModel, ExplainModel, ExportModel))
         for statement in parse(script)
     )
+
+
+def _only_reads(statement: duckdb.Statement) -> bool:
+    kinds = duckdb.StatementType
+    if statement.type not in (kinds.SELECT, kinds.EXPLAIN):
+        return False
+    with duckdb.connect() as empty:
+        return not writes(empty, statement.query)
 
 
 @contextmanager

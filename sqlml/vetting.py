@@ -26,7 +26,9 @@ RELATION = "__sqlml_relation"
 """The parameter that names a relation of the user's: handed on as it is, or a macro could name one itself."""
 VALUES = ""
 """In its place: the table macro takes values, like any other macro."""
-SHARED = {("ml", "utc"), ("ml", "in_utc"), ("ml", "coverage"), ("ml", "new_column"), ("ml", "in_reach")}
+SHARED = {
+    ("ml", name) for name in ("utc", "in_utc", "of_type", "settings_fit", "coverage", "refuse_own_column", "in_reach")
+}
 """Macros of the catalogue that a model's macros may call."""
 FUNCTIONS = _words(
     """

@@ -691,6 +691,12 @@ def test_what_is_small_takes_little_memory_before_it_is_refused(rows_file, tmp_p
         tally["small archives"] += 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="opens a device")
+def test_what_is_no_file_is_not_read(home):
+    with pytest.raises(ModelError, match="it is no file"):
+        home.execute("IMPORT MODEL endless FROM '/dev/zero'")
+
+
 def test_a_hostile_version_leaves_the_model_that_it_would_replace(home, rows_file, tmp_path):
     parts = unpacked(rows_file)
     expression("(SELECT max(a) FROM secret)")(parts)

@@ -1,6 +1,7 @@
 """The command line of the life of a model, and its shell."""
 
 import io
+import subprocess
 import sys
 
 import duckdb
@@ -35,6 +36,15 @@ def command(db, *words):
     done = CliRunner().invoke(app, [*words, "--db", str(db)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
+
+
+@pytest.mark.parametrize("way", [["-m", "sqlml"], ["-c", "from sqlml.cli import main; main()"]])
+def test_each_way_in_says_an_error_in_a_line(way, tmp_path):
+    asked = [sys.executable, *way, "models", "--db", str(tmp_path / "none.duckdb")]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There is no database")
+    assert "Traceback" not in done.stderr
 
 
 def test_the_life_of_a_model(db, tmp_path):

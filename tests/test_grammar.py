@@ -686,7 +686,7 @@ def test_an_error_shows_the_place_and_the_form(text, message, form):
     number, line = before.count("\n") + 1, before.rpartition("\n")[2]
     with pytest.raises(StatementError) as error:
         parse(before + after)
-    shown = line + after.partition("\n")[0]
+    shown = (line + after.partition("\n")[0]).rstrip()
     assert str(error.value) == f"Line {number}: {message}.\n{shown}\n{' ' * len(line)}^\nThe form is: {form}"
 
 

@@ -7,7 +7,9 @@ import threading
 import pytest
 
 import sqlml
+from sqlml.catalog import Catalog
 from sqlml.errors import ModelError, StatementError
+from sqlml.lifecycle import Expected
 from tests.conftest import one
 
 ROWS = "SELECT i, hash(i) % 100 AS x, (hash(i) % 100 > {}) AS y FROM range(400) t(i)"
@@ -41,6 +43,34 @@ def test_a_version_is_promoted_and_rolled_back(con):
     assert score(con) == newest
     reasons = con.execute("SELECT reason FROM ml.promotions ORDER BY promoted_at").fetchall()
     assert reasons == [("created",), ("created",), ("promoted",), ("rolled back",)]
+
+
+def test_a_model_that_changed_while_its_version_was_trained_again_is_not_overwritten(con):
+    store = con.catalog()
+    first, second = store.version("m", 1), store.version("m")
+    Expected(again=first).require(store, "m")
+    Expected(again=second, is_gated=True).require(store, "m")
+    with pytest.raises(ModelError, match="Version 2 of model 'm' was promoted meanwhile"):
+        Expected(again=first, is_gated=True).require(store, "m")
+    con.execute("ALTER MODEL m RENAME TO n").fetchall()
+    with pytest.raises(ModelError, match="'m' was renamed to 'n' meanwhile"):
+        Expected(again=second).require(store, "m")
+    con.execute("DROP MODEL n").fetchall()
+    create(con, "m", 50)
+    with pytest.raises(ModelError, match="dropped meanwhile"):
+        Expected(again=second).require(store, "m")
+
+
+def test_what_is_made_by_another_meanwhile_is_enough_for_if_not_exists(con, monkeypatch):
+    monkeypatch.setattr(Catalog, "models", lambda _: [])
+    text = f"CREATE MODEL IF NOT EXISTS n OPTIONS (label = 'y', key = 'i', method = 'logistic') AS {ROWS.format(20)}"
+    con.execute(text).fetchall()
+    monkeypatch.undo()
+    seen = iter([[], []])  # when the statement begins, and when its training does
+    models = Catalog.models
+    monkeypatch.setattr(Catalog, "models", lambda store: next(seen, None) or models(store))
+    assert con.execute(text).fetchall()
+    assert con.catalog().numbers("n") == [1]
 
 
 def test_rolling_back_again_goes_further_back(con):

@@ -5,7 +5,7 @@ FROM (
     SELECT l.*
     FROM (SELECT as_of, {'__sqlml': true} AS {main} FROM ml.latest) newest, LATERAL (
         SELECT {moment} AS __sqlml_as_of, r.*
-        FROM query_table(__sqlml_relation) r WHERE ml.new_column(typeof({main})) IS NULL) l
+        FROM query_table(__sqlml_relation) r WHERE ml.refuse_own_column(typeof({main})) IS NULL) l
 ) asking
 LEFT JOIN ml.{features_of}(__sqlml_relation) f
   ON asking.customer_id = f.__sqlml_key AND asking.__sqlml_as_of = f.__sqlml_as_of;
