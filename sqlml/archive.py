@@ -186,8 +186,6 @@ def read(place: Workplace, name: str, path: str, expected: Expected) -> Version:
     """
     store = Catalog(place.cursor, place.database)
     _require_access(place.cursor)
-    if Path(path).exists() and not Path(path).is_file():  # a device or a pipe, which need not end
-        raise ModelError(f"IMPORT cannot read {path}: it is no file.")
     try:
         archive = _renamed(_read(Path(path)))
         version = _version(archive, name, place.database)
@@ -230,6 +228,8 @@ class RefusedError(ModelError):
 
 
 def _read(path: Path) -> Archive:
+    if path.exists() and not path.is_file():  # a device or a pipe, which need not end
+        raise RefusedError("it is no file")
     with zipfile.ZipFile(path) as source:
         room = LEAST_SIZE + MOST_TIMES * path.stat().st_size
         entries = source.infolist()

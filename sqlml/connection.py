@@ -146,7 +146,7 @@ class Connection:
     ) -> None:
         self._connection, self._root, self._registry, self._parent = native, root, registry, parent
         self._shown: Shown | None = None
-        self._hidden: set[str] = set()
+        self._may_hide, self._hidden = False, set[str]()
         self._process = os.getpid()
         self._asked_to_stop = threading.Event()
         self._cursors: list[duckdb.DuckDBPyConnection] = []
@@ -439,6 +439,9 @@ class Connection:
     @contextmanager
     def _advised(self, _text: str) -> Iterator[None]:
         """Say how the functions of a model are called where an error of DuckDB's does not."""
+        if self._may_hide:  # not before: the result of the last statement may have been fetched until now
+            self._may_hide = False
+            self._warn_of_hidden()
         try:
             yield
         except duckdb.Error as error:
@@ -446,28 +449,27 @@ class Connection:
             if advised is None:
                 raise
             raise type(error)(plain(advised)) from error
-        if _HIDING.search(_text):
-            self._warn_of_hidden(_text)
+        self._may_hide |= bool(_HIDING.search(_text))
 
     def _advice(self, error: duckdb.Error, text: str) -> str | None:
         with suppress(duckdb.Error, SqlmlError), self._workplace(*self._where()) as place:
             return _advice.of(error, text, Catalog(place.cursor, place.database))
         return None
 
-    def _warn_of_hidden(self, text: str) -> None:
+    def _warn_of_hidden(self) -> None:
         """Say once of each macro that it is found before a function of DuckDB's own, where the session looks."""
-        if duckdb.extract_statements(text)[-1].type in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
-            return  # whose result is still to be fetched
         path = "string_split(current_setting('search_path'), ',')"
         places = "[f.schema_name, f.database_name || '.' || f.schema_name]"
         is_here = "f.database_name = current_database() AND f.schema_name IN ('main', current_schema())"
         is_found = f"(f.database_name = 'temp' OR ({is_here}) OR list_has_any({path}, {places}))"
-        found = {
-            str(name)
-            for (name,) in self._native.execute(_queries.text("catalog/shadows", is_found=is_found)).fetchall()
-        }
+        query = _queries.text("catalog/shadows", is_found=is_found)
+        try:
+            found = {str(name) for (name,) in self._native.execute(query).fetchall()}
+            has_models = bool(self.catalog().models())
+        except (duckdb.Error, SqlmlError):  # a transaction that failed, a schema ml that is not ours
+            return
         self._hidden, new = found, sorted(found - self._hidden)
-        if new and self.catalog().models():
+        if new and has_models:
             told = (
                 f"The macro {new[0]} has the name of a function of DuckDB's own, which the SQL of models may call: "
                 "while it is found, their features and scores may be other numbers. Choose another name."

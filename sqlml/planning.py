@@ -184,7 +184,8 @@ def moments(cursor: duckdb.DuckDBPyConnection, plan: Plan, start: str, end: str,
     step = interval(cursor, "EVERY", every, first)
     if step is not None and (last - first) / step > 2 * MOST_MOMENTS:  # a month has the days that it has: not exact
         raise OptionError(
-            f"EVERY {every} from {first} to {last} is more than {MOST_MOMENTS} cut-offs, each a training."
+            f"EVERY {every} from {first} to {last} is more than {MOST_MOMENTS} cut-offs, each a training: choose a "
+            "longer EVERY."
         )
     query = "SELECT generate_series($1::TIMESTAMP, $2::TIMESTAMP, $3::INTERVAL)"
     found: list[datetime] = cursor.execute(query, [first, last, every]).fetchall()[0][0]

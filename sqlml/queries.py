@@ -230,7 +230,7 @@ def asked_moment(silence: int | None) -> str:
     moment = "ml.utc(as_of)"  # without such a column DuckDB finds that of the newest moment
     if silence is None:
         return moment
-    return f"CASE WHEN ml.in_reach(ml.utc(as_of), newest.as_of, {silence}) THEN {moment} END"
+    return f"CASE WHEN ml.in_reach(ml.utc(as_of), __sqlml_newest.as_of, {silence}) THEN {moment} END"
 
 
 def history_of(behavior: Behavior) -> str:

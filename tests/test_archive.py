@@ -693,7 +693,7 @@ def test_what_is_small_takes_little_memory_before_it_is_refused(rows_file, tmp_p
 
 @pytest.mark.skipif(sys.platform == "win32", reason="opens a device")
 def test_what_is_no_file_is_not_read(home):
-    with pytest.raises(ModelError, match="it is no file"):
+    with pytest.raises(ModelError, match="refused: it is no file"):
         home.execute("IMPORT MODEL endless FROM '/dev/zero'")
 
 

@@ -5,7 +5,7 @@ SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x) AS {answer},
        CASE WHEN f.__sqlml_x IS NOT NULL THEN ml.{explanation}(f.__sqlml_x) END AS explanation
 FROM (
     SELECT l.*
-    FROM ml.latest newest, LATERAL (
+    FROM ml.latest __sqlml_newest, LATERAL (
         SELECT r.*, {moment} AS __sqlml_as_of
         FROM query_table('__sqlml_asked') r) l
 ) asking

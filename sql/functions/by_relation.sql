@@ -3,7 +3,7 @@ CREATE OR REPLACE MACRO main.{function_at}(__sqlml_relation{argument}) AS TABLE
 SELECT asking.* EXCLUDE (__sqlml_as_of), {udf}(f.__sqlml_x{given}) AS {main}
 FROM (
     SELECT l.*
-    FROM (SELECT as_of, {'__sqlml': true} AS {main} FROM ml.latest) newest, LATERAL (
+    FROM (SELECT as_of, {'__sqlml': true} AS {main} FROM ml.latest) __sqlml_newest, LATERAL (
         SELECT {moment} AS __sqlml_as_of, r.*
         FROM query_table(__sqlml_relation) r WHERE ml.refuse_own_column(typeof({main})) IS NULL) l
 ) asking
