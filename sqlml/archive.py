@@ -228,7 +228,7 @@ class RefusedError(ModelError):
 
 
 def _read(path: Path) -> Archive:
-    if path.exists() and not path.is_file():  # a device or a pipe, which need not end
+    if path.exists() and not path.is_file() and not path.is_dir():  # a device or a pipe, which need not end
         raise RefusedError("it is no file")
     with zipfile.ZipFile(path) as source:
         room = LEAST_SIZE + MOST_TIMES * path.stat().st_size
