@@ -175,6 +175,7 @@ class Connection:
         if isinstance(_statement, Foreign):
             with self._advised(_statement.text):
                 self._native.execute(_statement.text, _parameters)
+            self._may_hide = bool(_HIDING.search(_statement.text))
             return
         _statement, _text, _values = self._perform(_statement, _parameters)
         with self._advised(_text):
@@ -198,7 +199,9 @@ class Connection:
     def _sql(self, _statement: Statement, _options: Mapping[str, Any]) -> duckdb.DuckDBPyRelation | None:
         if isinstance(_statement, Foreign):
             with self._advised(_statement.text):
-                return self._native.sql(_statement.text, **_options)
+                _relation = self._native.sql(_statement.text, **_options)
+            self._may_hide = bool(_HIDING.search(_statement.text))
+            return _relation
         _statement, _text, _values = self._perform(_statement, _options.get("params"))
         with self._advised(_text):
             _relation = self._native.sql(_text, params=_values)
@@ -449,7 +452,6 @@ class Connection:
             if advised is None:
                 raise
             raise type(error)(plain(advised)) from error
-        self._may_hide |= bool(_HIDING.search(_text))
 
     def _advice(self, error: duckdb.Error, text: str) -> str | None:
         with suppress(duckdb.Error, SqlmlError), self._workplace(*self._where()) as place:
